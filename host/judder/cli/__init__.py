@@ -1,0 +1,1 @@
+"""Command line: one short file per command, each calling one library function."""
