@@ -1,0 +1,62 @@
+# Two commands on a fresh machine: `make demo` is the main job with no hardware, `make test` is the whole suite.
+# Both set up .venv themselves and need no root.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+# A pip with a cache elsewhere or behind a proxy is configured in the environment, as usual.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+RECORDING ?=
+RATE ?=
+SCALE ?=
+BOARD ?= virtual-esp32s3
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench vectors size clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@echo
+	@echo "  make demo RECORDING=DIR|FILE [RATE=HZ SCALE=G_PER_COUNT]   replays real vibration instead of a synthetic machine"
+	@echo "  make test ARGS='-k flash -x'                               passes ARGS to pytest"
+
+setup: $(STAMP)  ## create .venv with everything the other commands need
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Judder needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ echo "Could not make .venv; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv (first time only; one or two minutes) ..."
+	@$(PIP) install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## the whole chain with no hardware: flash, provision, measure, deliver, decode, plot
+	@$(BIN)/judder demo --board $(BOARD) $(if $(RECORDING),--recording '$(RECORDING)') $(if $(RATE),--rate $(RATE)) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
+
+test: $(STAMP) check build/micropython32/.tried  ## style, types and every test
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+# Fetched once, so that the tests know before they start whether the 32-bit ring can run.
+build/micropython32/.tried: tests/tools/micropython32.py | $(STAMP)
+	@$(BIN)/python tests/tools/micropython32.py || true
+	@mkdir -p $(@D) && touch $@
+
+check: $(STAMP)  ## ruff and mypy only
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: $(STAMP) build/micropython32/.tried  ## ratios, instruction counts, bytes and turns
+	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; echo; done
+
+vectors: $(STAMP)  ## frozen wire vectors and fuzzing, the full count
+	@JUDDER_FULL=1 $(BIN)/python -m pytest -q tests/both tests/host -k 'vector or fuzz or cbor or settings or record' $(ARGS)
+
+size: $(STAMP)  ## images of a board with the size of every module (BOARD=...)
+	@$(BIN)/judder build --board $(BOARD)
+
+clean:  ## remove build/ (keeps .venv)
+	rm -rf build

@@ -1,0 +1,1 @@
+"""The outside world -> payload bytes and who sent them."""
