@@ -40,7 +40,8 @@ _LIBRARIES = "usr/lib/i386-linux-gnu"
 
 # Suites whose mirror also carries ours. Security mirrors don't, and other vendors' archives don't.
 _DEBIAN_SUITES = frozenset(
-    "buster bullseye bookworm trixie forky duke sid oldoldstable oldstable stable testing unstable".split()
+    ("buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid")
+    + ("oldoldstable", "oldstable", "stable", "testing", "unstable")
 )
 _APT_TIMEOUT_S = 300
 
@@ -75,7 +76,7 @@ def command() -> "list[str] | None":
             with _lock():
                 if not _installed():
                     _fetch()
-    except Unavailable as error:
+    except (Unavailable, OSError) as error:
         _why = str(error)
         return None
     _why = ""
