@@ -1,0 +1,1 @@
+"""A board without the board: boot loader, chips, MicroPython, air."""
