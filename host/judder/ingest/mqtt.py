@@ -86,7 +86,7 @@ class Subscriber:
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         parts = message.topic.split("/")
         if len(parts) == 3:
-            self._messages.put(Message(parts[1], message.payload, time.time(), parts[2] == "status"))
+            self._messages.put(Message(parts[1], bytes(message.payload), time.time(), parts[2] == "status"))
 
     def get(self, timeout_s: float) -> Message | None:
         try:

@@ -1,0 +1,50 @@
+"""A profile: the settings a technician gives a node, as a TOML file.
+
+    [settings]
+    mode = "continuous"
+    interval_s = 60
+    link = "wifi"
+    wifi_ssid = "plant"
+
+`node_id` and `node_key` do not belong in it: one comes from the chip, the other is made fresh for every node.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from judder.errors import InputError, SettingsError
+from judder_core import settings
+
+Value = int | str | bytes
+_MADE_HERE = ("node_id", "node_key")
+
+
+def from_table(table: Mapping[str, object]) -> dict[str, Value]:
+    """Checked settings from names and TOML values. Raises SettingsError naming the setting and what it allows."""
+    for name in _MADE_HERE:
+        if name in table:
+            raise SettingsError(f"'{name}' is made at provisioning and differs on every node; take it out", name)
+    return {name: settings.from_text(name, value) for name, value in table.items()}
+
+
+def load(path: Path) -> dict[str, Value]:
+    """Settings of a profile file. Raises InputError (file, TOML, sections) and SettingsError (a setting)."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the profile {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+    unknown = sorted(set(document) - {"settings"})
+    if unknown:
+        raise InputError(f"{path}: unknown section or key '{unknown[0]}'; a profile has one section, [settings]")
+    table = document.get("settings", {})
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: [settings] must be a section with a line for each setting")
+    try:
+        return from_table(table)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}", error.name) from error
