@@ -66,7 +66,11 @@ class Timeout(DeviceError):
 
 
 class SelfTestFailed(DeviceError):
-    """The node works and its self-test did not pass."""
+    """The node works and its self-test did not pass. report: what was found, where there is one."""
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 # DESIGN: 0 ok, 1 usage, 2 no board, 3 flash or verify, 4 self-test, 5 registration, 6 part of a batch, 7 bad input.

@@ -48,3 +48,22 @@ def load(path: Path) -> dict[str, Value]:
         return from_table(table)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}", error.name) from error
+
+
+def describe() -> list[dict[str, str]]:
+    """Every setting a profile may hold: name, what it allows (default included) and meaning, as text."""
+    rows = []
+    for _key, name, kind, low, high, default, _secret, meaning in settings.SETTINGS:
+        if name in _MADE_HERE:
+            continue
+        if kind == "choice":
+            assert isinstance(low, tuple) and isinstance(default, int)
+            allowed = f"{', '.join(low)} [{low[default]}]"
+        elif kind == "int":
+            allowed = f"{low} to {high} [{default}]"
+        elif kind == "text":
+            allowed = f"text of {low} to {high} bytes"
+        else:
+            allowed = f"hex of {low} to {high} bytes"
+        rows.append({"name": name, "allowed": allowed, "meaning": meaning})
+    return rows

@@ -130,9 +130,7 @@ def provision(
     failed = [check for check in checks if not check.ok]
     if failed:
         what = ", ".join(f"{check.name}{': ' + check.message if check.message else ''}" for check in failed)
-        error = SelfTestFailed(f"node {node} is provisioned, its self-test failed: {what}")
-        error.report = report  # type: ignore[attr-defined]
-        raise error
+        raise SelfTestFailed(f"node {node} is provisioned, its self-test failed: {what}", report)
     return report
 
 
