@@ -8,7 +8,8 @@ Key numbers are for ever, like positions in the schema: a key is never given a s
 Runs on CPython and MicroPython.
 """
 
-from judder_core import schema
+from judder_core import cbor, schema
+from judder_core.errors import SettingsError
 
 # fmt: off
 SETTINGS = (
@@ -47,3 +48,218 @@ SETTINGS = (
 
 # COMMAND may not touch these over the air: identity and secrets go in at provisioning only.
 OVER_THE_AIR_REFUSED = (1, 2, 20, 21, 22, 23, 24, 25, 26, 27, 28)
+
+_ON_OFF = ("off", "on")
+
+
+def row(key_or_name: "int | str") -> "tuple[int, str, str, object, int, object, bool, str]":
+    """Table row of a setting, by its number or its name. Raises SettingsError, offering the nearest name."""
+    for entry in SETTINGS:
+        if entry[0] == key_or_name or entry[1] == key_or_name:
+            return entry
+    if isinstance(key_or_name, str):
+        nearest = min([(_distance(key_or_name, entry[1]), entry[1]) for entry in SETTINGS])
+        hint = "; did you mean %s?" % nearest[1] if nearest[0] <= 4 else "; judder_core/settings.py lists them"
+        raise SettingsError("there is no setting %s%s" % (key_or_name, hint), key_or_name)
+    raise SettingsError("there is no setting number %s" % (key_or_name,), None)
+
+
+def check(key_or_name: "int | str", value: object) -> "int | str | bytes":
+    """The value as it is stored. A choice may be given by name or as the index it is stored as.
+
+    Raises SettingsError naming the setting, what it was given and what is allowed.
+    """
+    key, name, kind, low, high, default, secret, _meaning = row(key_or_name)
+    fault = ""
+    if kind == "choice":
+        names = _names(low)
+        if isinstance(value, str) and value in names:
+            return names.index(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
+            return value
+        fault = "%s is not one of %s" % (_quote(value, secret), ", ".join(names))
+    elif kind == "int":
+        if isinstance(value, int) and not isinstance(value, bool):
+            if _number(low) <= value <= high:
+                return value
+            fault = "%d is outside %d..%d" % (value, _number(low), high)
+        else:
+            fault = "%s is not a whole number of %d..%d" % (_quote(value, secret), _number(low), high)
+    elif kind == "text":
+        if not isinstance(value, str):
+            fault = "%s is not a text" % _quote(value, secret)
+        elif not _number(low) <= _utf8_bytes(value) <= high:
+            fault = "%d bytes, %d..%d are allowed" % (_utf8_bytes(value), _number(low), high)
+        elif [letter for letter in value if ord(letter) < 32 or ord(letter) == 127 or 0xD800 <= ord(letter) < 0xE000]:
+            fault = "control characters are not allowed"
+        else:
+            return value
+    elif isinstance(value, (bytes, bytearray)):
+        if _number(low) <= len(value) <= high or bytes(value) == default:
+            return bytes(value)
+        fault = "%d bytes, %s are allowed" % (len(value), low if low == high else "%d..%d" % (_number(low), high))
+    else:
+        fault = "%s is not a byte string" % _quote(value, secret)
+    raise SettingsError("%s: %s" % (name, fault), name, key)
+
+
+def defaults() -> "dict[str, int | str | bytes]":
+    """Every setting by name with its default."""
+    values = {}
+    for entry in SETTINGS:
+        values[entry[1]] = _stored(entry[5])
+    return values
+
+
+def check_together(values: "dict[str, int | str | bytes]") -> None:
+    """Refuse settings that are each in range and contradict one another. values: all of them, by name.
+
+    Raises SettingsError for the first contradiction.
+    """
+    if _number(values["block_samples"]) % 8:
+        _clash("block_samples", "%d is not a multiple of 8" % _number(values["block_samples"]))
+    for stem, unit in (("acceleration_rms", "mg"), ("temperature", "dc")):
+        warning = _number(values["%s_warning_%s" % (stem, unit)])
+        danger = _number(values["%s_danger_%s" % (stem, unit)])
+        if warning and danger and danger < warning:
+            _clash("%s_danger_%s" % (stem, unit), "%d is below the warning limit %d" % (danger, warning))
+    password = values["wifi_password"]
+    if isinstance(password, str) and 0 < len(password.encode()) < 8:
+        _clash("wifi_password", "8 to 63 characters (WPA), or empty for an open network")
+    if values["link"] == schema.LINKS.index("wifi"):
+        if not values["wifi_ssid"]:
+            _clash("wifi_ssid", "link wifi needs the name of the network")
+        if not values["mqtt_host"]:
+            _clash("mqtt_host", "link wifi needs the broker's name or address")
+    if values["mqtt_tls"] and not values["mqtt_ca"]:
+        _clash("mqtt_ca", "mqtt_tls on needs the certificate to check the broker against")
+    if values["mqtt_password"] and not values["mqtt_user"]:
+        _clash("mqtt_user", "mqtt_password needs a user name (MQTT 3.1.1, 3.1.2.9)")
+
+
+def pack(values: "dict[str, int | str | bytes]") -> bytes:
+    """Settings by name -> the bytes of a settings record: a CBOR map of key number to value.
+
+    What is not given is not written and keeps its default. Raises SettingsError for an unknown name, a value out of
+    range or a contradiction.
+    """
+    by_key = {}
+    everything = defaults()
+    for name in values:
+        stored = check(name, values[name])
+        by_key[row(name)[0]] = stored
+        everything[row(name)[1]] = stored
+    check_together(everything)
+    return cbor.encode(by_key)
+
+
+def unpack(data: bytes) -> "tuple[dict[str, int | str | bytes], dict[int, object]]":
+    """Bytes of a settings record -> (every setting by name, defaults filled in; unknown key number -> its value).
+
+    Unknown numbers come from a newer host and are kept, not refused. Raises DecodeError for damaged bytes,
+    SettingsError for a value out of range or a contradiction.
+    """
+    stored = cbor.decode(data)
+    if not isinstance(stored, dict):
+        raise SettingsError("a settings record is a map of key numbers")
+    known = [entry[0] for entry in SETTINGS]
+    values = defaults()
+    unknown = {}
+    for key in stored:
+        if not isinstance(key, int):
+            raise SettingsError("a settings record has key numbers, not the name %s" % key)
+        if key in known:
+            entry = row(key)
+            if entry[2] == "choice" and not isinstance(stored[key], int):
+                raise SettingsError("%s: a choice is stored as its index" % entry[1], entry[1], key)
+            values[entry[1]] = check(key, stored[key])
+        else:
+            unknown[key] = stored[key]
+    check_together(values)
+    return values, unknown
+
+
+def from_text(name: str, value: object) -> "int | str | bytes":
+    """A value as people write it (TOML, command line) -> as it is stored.
+
+    Choices by name (numbers and true/false count as their names), byte strings in hex, integers also as digits.
+    Raises SettingsError.
+    """
+    key, name, kind, low, _high, _default, secret, _meaning = row(name)
+    if kind == "choice":
+        names = _names(low)
+        if isinstance(value, bool) and names == _ON_OFF:
+            return int(value)
+        # An integer is what the name says (range_g = 8), never the index.
+        value = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(value, str):
+            raise SettingsError("%s: %s is not one of %s" % (name, _quote(value, secret), ", ".join(names)), name, key)
+    elif kind == "int" and isinstance(value, str):
+        digits = value[1:] if value.startswith("-") else value
+        if digits and not [letter for letter in digits if letter not in "0123456789"]:
+            value = int(value)
+    elif kind == "bytes" and isinstance(value, str):
+        try:
+            value = bytes.fromhex(value)
+        except ValueError:
+            raise SettingsError("%s: %s is not hex digits" % (name, _quote(value, secret)), name, key)
+    return check(name, value)
+
+
+def to_text(name: str, value: object) -> str:
+    """A stored value as people read it; of a secret only whether it is set."""
+    _key, _name, kind, low, _high, _default, secret, _meaning = row(name)
+    if secret:
+        return "(set)" if value else "(not set)"
+    if kind == "choice":
+        return _names(low)[_number(value)]
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).hex()
+    return str(value)
+
+
+def _clash(name: str, fault: str) -> None:
+    raise SettingsError("%s: %s" % (name, fault), name, row(name)[0])
+
+
+def _utf8_bytes(text: str) -> int:
+    """Length in UTF-8. Bytes of a command line that are no text count as one each and fail as control characters do."""
+    try:
+        return len(text.encode())
+    except UnicodeError:
+        return len(text)
+
+
+def _quote(value: object, secret: bool) -> str:
+    return "what was given" if secret else repr(value)
+
+
+# The table mixes types by design; these three say which one a place holds.
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise SettingsError("%r is not a number" % (value,))
+    return value
+
+
+def _names(value: object) -> "tuple[str, ...]":
+    if not isinstance(value, tuple):
+        raise SettingsError("%r is not a list of names" % (value,))
+    return value
+
+
+def _stored(value: object) -> "int | str | bytes":
+    if not isinstance(value, (int, str, bytes)):
+        raise SettingsError("%r cannot be stored" % (value,))
+    return value
+
+
+def _distance(a: str, b: str) -> int:
+    """Edit distance (Levenshtein): letters to insert, delete or replace."""
+    previous = list(range(len(b) + 1))
+    for i in range(len(a)):
+        current = [i + 1]
+        for j in range(len(b)):
+            same = previous[j] + (0 if a[i] == b[j] else 1)
+            current.append(min(previous[j + 1] + 1, current[j] + 1, same))
+        previous = current
+    return previous[-1]
