@@ -1,0 +1,14 @@
+"""Integer signal processing on blocks of int16 samples.
+
+stats.py   sum, exact sum of squares, peak, and from them mean, RMS and peak about the mean (viper)
+twin.py    the same functions in plain Python: the definition of the right answer, and what CPython runs
+word.py    refuses kernels built for another word size
+
+A further kernel is a file of its own with a twin beside it, and obeys what the first ones do:
+
+- It allocates nothing. Buffers come from the caller, results go through a block of int32 words.
+- It is bit-exact with its twin on 32 bit, where it is meant to run, and right on 64 bit.
+- A file whose result may depend on the word size carries the one line `_WORD_BITS = const(32)`. Viper's int is the
+  machine word: 32 bits on every ESP32, 64 on a PC. The build writes 64 into that line when it compiles for a PC;
+  code stands behind `if _WORD_BITS & 32:`, which the compiler folds, so a node carries no trace of the other branch.
+"""
