@@ -1,3 +1,16 @@
-"""Judder: decode what vibration nodes send; flash and provision them (the extras)."""
+"""Judder: decode what vibration nodes send; flash and provision them (the extras).
+
+    from judder import decode
+    reading = decode(payload)                  # Reading | Alarm | Hello | Ack | Command | Capture | Unknown
+    reading.acceleration_rms_mg.x, reading.temperature_c
+
+`decode` here is the function; it hides the package of the same name, so write `from judder.decode import records` or
+`from judder import records`, not `import judder.decode.records as r`.
+"""
+
+from judder import errors
+from judder.decode import decode, explain, records
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "decode", "errors", "explain", "records"]
