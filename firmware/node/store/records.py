@@ -34,11 +34,11 @@ class Records:
     def save(self, payload: bytes) -> None:
         """Replace the record. When this returns, load() gives `payload`, whatever happens to the power afterwards.
 
-        Raises ValueError when the payload does not fit a sector and OSError when flash refuses or reads back
-        something else; the previous record is then still in force.
+        Raises ValueError when the payload is empty or does not fit a sector, and OSError when flash refuses or reads
+        back something else; the previous record is then still in force.
         """
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            raise ValueError("a record holds %d bytes, not %d" % (MAX_PAYLOAD_BYTES, len(payload)))
+        if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
+            raise ValueError("a record holds 1 to %d bytes, not %d" % (MAX_PAYLOAD_BYTES, len(payload)))
         # Looked up each time: which slot is older is flash's word, not a variable's.
         found = self._newest()
         slot, generation = (0, 0) if found is None else (1 - found[0], record.following(found[1]))
@@ -59,6 +59,10 @@ class Records:
         self.generation = None
 
     def _newest(self):
-        a = self._flash.read(self._first * SECTOR_BYTES, SECTOR_BYTES)
-        b = self._flash.read((self._first + 1) * SECTOR_BYTES, SECTOR_BYTES)
-        return record.newest(a, b)
+        return record.newest(self._slot(0), self._slot(1))
+
+    def _slot(self, slot):
+        sector = self._flash.read((self._first + slot) * SECTOR_BYTES, SECTOR_BYTES)
+        found = record.parse(sector)
+        # Generation all ones, length 0, CRC all ones is a frame to CRC-32, and two torn erases can leave just that.
+        return b"" if found is None or not found[1] else sector
