@@ -1,0 +1,8 @@
+# Loader, part two: run the application that boot.py mounted. It stays in charge of crashes and resets.
+if globals().get("RUN_APPLICATION"):
+    try:
+        from node import app
+    except Exception as error:
+        print("judder: the application does not load (%s): flash the board again with 'judder flash'" % error)
+    else:
+        app.main()
