@@ -1,0 +1,1 @@
+"""From numbers to messages of the contract: build.py."""

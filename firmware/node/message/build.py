@@ -1,0 +1,124 @@
+"""Messages of the contract from plain numbers: lists of raw values in table order (judder_core.schema), then bytes.
+
+A message waits packed, whole and without its age; `finish` adds the age when it goes out and cuts it to what the link
+takes. Nothing here knows a clock or a link.
+"""
+
+from judder_core import codec, schema
+
+
+def _position(rows, name: str) -> int:
+    for i in range(len(rows)):
+        if rows[i][0] == name:
+            return i
+    return -1
+
+
+_READING_AGE = _position(schema.READING_FIELDS, "age")
+_ALARM_AGE = _position(schema.ALARM_FIELDS, "age")
+_SEQUENCE = _position(schema.READING_FIELDS, "sequence")
+_TEMPERATURE = _position(schema.READING_FIELDS, "temperature")
+_RMS = _position(schema.READING_FIELDS, "acceleration_rms_x")
+_PEAK = _position(schema.READING_FIELDS, "acceleration_peak_x")
+_BATTERY = _position(schema.READING_FIELDS, "battery")
+_RATE = _position(schema.READING_FIELDS, "sample_rate")
+_LOST = _position(schema.READING_FIELDS, "samples_lost")
+
+# An essential reading: everything up to the battery, at most this long. What a node keeps when it can keep little.
+ESSENTIAL_BYTES = 51
+
+# A CAPTURE fragment without its samples: array head, eleven values at their longest, head of the byte string.
+_CAPTURE_OVERHEAD_BYTES = 48
+_CAPTURE_DATA_MAX = 2048
+
+
+def clamp(value, kind_rows, position: int):
+    """A value pulled into its row's range; None stays None. A reading must never fail for being off the scale."""
+    if value is None:
+        return None
+    _name, _type, _unit, _divisor, low, high, _meaning = kind_rows[position]
+    return low if value < low else high if value > high else value
+
+
+def state(level: int, axis: int, clipped: bool, lost: bool, fault: bool, clock_not_set: bool) -> int:
+    """State bits of READING and ALARM. axis: 0 none, 1 x, 2 y, 3 z. The zone stays 0: not rated."""
+    bits = level << schema.STATE_ALARM_SHIFT | axis << schema.STATE_AXIS_SHIFT
+    if clipped:
+        bits |= schema.STATE_CLIPPED
+    if lost:
+        bits |= schema.STATE_LOST
+    if fault:
+        bits |= schema.STATE_SENSOR_FAULT
+    if clock_not_set:
+        bits |= schema.STATE_CLOCK_NOT_SET
+    return bits
+
+
+def reading(bits: int, temperature_dc, sequence: int, rms_mg, peak_mg, battery_mv, rate_dhz, lost: int) -> list:
+    """READING. rms_mg, peak_mg: three integers, or None when there is no block. Others: integer or None."""
+    rows = schema.READING_FIELDS
+    values = [None] * (_LOST + 1)
+    values[0] = bits
+    values[_TEMPERATURE] = clamp(temperature_dc, rows, _TEMPERATURE)
+    values[_SEQUENCE] = sequence
+    if rms_mg is not None:
+        for axis in range(3):
+            values[_RMS + axis] = clamp(rms_mg[axis], rows, _RMS)
+            values[_PEAK + axis] = clamp(peak_mg[axis], rows, _PEAK)
+        values[_RATE] = clamp(rate_dhz, rows, _RATE)
+        values[_LOST] = clamp(lost, rows, _LOST)
+    values[_BATTERY] = clamp(battery_mv, rows, _BATTERY)
+    return values
+
+
+def alarm(bits: int, metric: int, value: int, limit: int, sequence: int) -> list:
+    """ALARM. value and limit in the metric's unit on air."""
+    return [bits, metric, value, limit, sequence, None]
+
+
+def version(parts) -> int:
+    """(major, minor, patch, ...) as one number."""
+    return parts[0] * 10000 + parts[1] * 100 + parts[2]
+
+
+def hello(named: dict) -> list:
+    """HELLO from values by field name; what is not named is absent."""
+    return [clamp(named.get(row[0]), schema.HELLO_FIELDS, i) for i, row in enumerate(schema.HELLO_FIELDS)]
+
+
+def ack(tag: int, status: int, detail: int, settings_crc: int) -> list:
+    """ACK."""
+    return [tag, status, detail, settings_crc]
+
+
+def capture(number: int, axis: int, sequence: int, rate_dhz: int, scale_ug: int, samples, n: int, limit: int) -> list:
+    """CAPTURE fragments (lists of values) of samples[:n], array('h'), each at most `limit` bytes once encoded."""
+    size = min(_CAPTURE_DATA_MAX, limit - _CAPTURE_OVERHEAD_BYTES) // 2
+    if size < 1:
+        return []
+    count = (n + size - 1) // size
+    fragments = []
+    for index in range(count):
+        first = index * size
+        data = bytes(samples[first : min(first + size, n)])
+        fragments.append([number, index, count, 0, axis, sequence, max(1, rate_dhz), scale_ug, n, first, data])
+    return fragments
+
+
+def pack(kind: int, values: list) -> bytes:
+    """A message as it waits to be sent: whole, with its age still to come. Raises EncodeError."""
+    return codec.encode(kind, values)
+
+
+def finish(message: bytes, age_s: int, limit: int) -> bytes:
+    """A packed message as it is sent: with its age where the kind has one, cut to `limit`. Raises EncodeError."""
+    kind, values, _extra = codec.decode(message)
+    age_at = _READING_AGE if kind == schema.READING else _ALARM_AGE if kind == schema.ALARM else -1
+    if age_at >= 0:
+        values[age_at] = clamp(age_s, schema.READING_FIELDS, _READING_AGE)
+    return codec.encode(kind, values, limit)
+
+
+def kind_of(message: bytes) -> int:
+    """Kind of a packed message. Raises DecodeError for bytes that are none."""
+    return codec.decode(message)[0]
