@@ -1,0 +1,342 @@
+"""The application: the only file that knows every stage. It composes them into a Node; modes.py says what happens when.
+
+    acquire -> features -> alarm -> message -> store -> link -> sleep
+
+main() is what the loader calls: run until Ctrl-C (then the REPL) or a crash (then a restart, later each time).
+"""
+
+import gc
+import os
+import sys
+
+import board
+
+from judder_core import line, schema
+from node import commands, config, cycle, delivery, modes, parts
+from node.alarm.threshold import Threshold
+from node.dsp import stats
+from node.hal import clock as ticks
+from node.hal import identity, partition, power, rtc, watchdog
+from node.link.serial import Serial
+from node.message import build
+from node.sensors import SensorError
+from node.store.outbox import Outbox
+from node.store.records import Records
+
+OUTBOX_MESSAGES = 64
+_RANGES_G = (2, 4, 8, 16)
+# After a start by hand: long enough for a host to connect and stop the application before the dog or sleep take over.
+_GRACE_MS = 15000
+_HEALTHY_MS = 60000
+_CRASH_FIRST_S = 5
+_CRASH_LIMIT_S = 300
+
+_node = None
+
+
+class Node:
+    """Everything of one run. cause: index into schema.RESET_CAUSES; state: hal.rtc.State, already loaded."""
+
+    def __init__(self, cause: int, state):
+        self.cause = cause
+        self.state = state
+        self.clock = ticks.Clock()
+        self._shift_ms = 0
+        if cause == power.DEEP_SLEEP:
+            self.clock.resume(state.uptime_ms, state.planned_ms, state.slept_at_ms)
+        else:
+            # The clock starts at nought; messages kept over the restart were measured before that.
+            self._shift_ms = state.uptime_ms
+            state.hello_at_ms = 0
+        state.boots += 1
+        self._armed = False
+        self.config = config.Config(Records(partition.find("cfg")))
+        self.values = values = self.config.values
+        self.node_id = values["node_id"] or identity.node_id()
+        self.console = Serial(self.node_id, line.encode)
+        self.link = self.console
+        self.vibration_name = parts.vibration_name(board, values)
+        self.temperature_name = parts.temperature_name(board, values)
+        self._todo = []
+        self.report_wanted = False
+        self.say = say
+        if self.config.provisioned:
+            self._compose(values)
+        self.started_ms = self.clock.uptime_ms()
+        if cause == power.DEEP_SLEEP:
+            self._arm()
+
+    def _compose(self, values: dict) -> None:
+        faults = []
+        drivers = []
+        for make in (parts.vibration, parts.temperature):
+            try:
+                drivers.append(make(board, values))
+            except (SensorError, OSError, ValueError) as error:
+                drivers.append(None)
+                faults.append(str(error))
+        self.wiring_fault = "; ".join(faults)
+        hysteresis = values["hysteresis_percent"]
+        # Buffers first, while the heap is whole; the radio takes its share later.
+        self.cycle = cycle.Cycle(
+            stats,
+            drivers[0],
+            drivers[1],
+            _RANGES_G[values["range_g"]],
+            values["block_samples"],
+            Threshold(values["acceleration_rms_warning_mg"], values["acceleration_rms_danger_mg"], hysteresis),
+            Threshold(values["temperature_warning_dc"], values["temperature_danger_dc"], hysteresis),
+        )
+        self.battery = parts.battery(board)
+        if schema.LINKS[values["link"]] == "wifi":
+            from node.link.wifi import Wifi
+
+            self.link = Wifi(values, self.node_id, os.urandom, say=self.say)
+        self.commands = commands.Commands(self.config, self.state.downlinks_refused)
+        self.delivery = delivery.Delivery(Outbox(OUTBOX_MESSAGES), self.link, build, self.clock, self.tick)
+        self.delivery.dropped = self.state.dropped
+        self.failures_before = self.state.link_failures
+        self.cycle.restore((self.state.level_vibration, self.state.level_temperature))
+        self.delivery.thaw(self.state.queue, self._shift_ms)
+
+    # --- messages
+
+    def hello(self) -> list:
+        """Values of a HELLO now."""
+        flags = 0
+        if "synthetic" in (self.vibration_name, self.temperature_name):
+            flags |= schema.HELLO_SYNTHETIC
+        if not ticks.is_set():
+            flags |= schema.HELLO_CLOCK_NOT_SET
+        named = {
+            "firmware": build.version(board.FIRMWARE),
+            "micropython": build.version(sys.implementation.version),
+            "board": board.NUMBER,
+            "reset_cause": self.cause,
+            "uptime": self.clock.uptime_ms() // 1000,
+            "settings_crc": self.config.crc,
+            "tls_library": tls_version(),
+            "vibration_sensor": schema.VIBRATION_SENSORS.index(self.vibration_name),
+            "temperature_sensor": schema.TEMPERATURE_SENSORS.index(self.temperature_name),
+            "link": self.values["link"],
+            "boots": self.state.boots,
+        }
+        if self.config.provisioned:
+            self._count()
+            named["battery"] = self.battery_mv()
+            named["queue_depth"] = self.delivery.waiting()
+            named["dropped"] = self.state.dropped
+            named["link_failures"] = self.state.link_failures
+            named["downlinks_refused"] = self.state.downlinks_refused
+            if self.cycle.fault or self.wiring_fault:
+                flags |= schema.HELLO_SENSOR_FAULT
+        else:
+            flags |= schema.HELLO_NOT_PROVISIONED
+        named["flags"] = flags
+        return build.hello(named)
+
+    def announce(self, on_console: bool) -> None:
+        """HELLO over the link, and on the console whatever the link is."""
+        values = self.hello()
+        if self.config.provisioned:
+            self.state.hello_at_ms = self.clock.uptime_ms()
+            self.delivery.put(schema.HELLO, values, self.state.hello_at_ms)
+        if on_console and (not self.config.provisioned or self.link is not self.console):
+            message = build.finish(build.pack(schema.HELLO, values), 0, self.console.limit())
+            self.console.send(message, False)
+
+    def battery_mv(self):
+        """None when the board cannot tell."""
+        try:
+            return self.battery.read_mv() if self.battery is not None else None
+        except OSError:
+            return None
+
+    def measure(self, patient: bool) -> bool:
+        """One block; alarms go into the outbox at once. True when a level changed."""
+        self.measured_ms = self.clock.uptime_ms()
+        changes = self.cycle.measure(self.measured_ms, patient)
+        for metric, level, value, limit in changes:
+            message = build.alarm(self._bits(level), metric, value, limit, self.state.sequence)
+            self.delivery.put(schema.ALARM, message, self.measured_ms)
+        return bool(changes)
+
+    def report(self) -> None:
+        """A READING of the block just measured."""
+        c = self.cycle
+        bits = self._bits(c.level())
+        values = build.reading(
+            bits, c.temperature_dc, self.state.sequence, c.rms_mg, c.peak_mg, self.battery_mv(), c.rate_dhz, c.lost
+        )
+        self.delivery.put(schema.READING, values, self.measured_ms)
+        self.state.sequence += 1
+        self.state.level_vibration, self.state.level_temperature = c.levels()
+
+    def _bits(self, level: int) -> int:
+        c = self.cycle
+        fault = c.fault or bool(self.wiring_fault)
+        return build.state(level, c.axis, c.clipped, c.lost > 0, fault, not ticks.is_set())
+
+    # --- what comes down
+
+    def obey(self) -> bool:
+        """Handle downlinks. True when there is something new to send or do."""
+        for payload in self.link.poll():
+            answer, todo = self.commands.handle(payload)
+            if answer is not None:
+                self.delivery.put(schema.ACK, build.ack(*answer), self.clock.uptime_ms())
+            if todo is not None:
+                self._todo.append(todo)
+        acted = bool(self._todo)
+        for todo in self._todo:
+            if todo[0] == "hello":
+                self.announce(False)
+            elif todo[0] == "capture":
+                self._capture(todo[1])
+            elif todo[0] == "reading":
+                self.report_wanted = True
+            else:
+                self.say("restart, as told")
+                self.delivery.flush(self.values["timeout_s"] * 1000)
+                self.restart()
+        self._todo = []
+        return acted
+
+    def _capture(self, axis: int) -> None:
+        c = self.cycle
+        if c.rms_mg is None:
+            return
+        samples = c.buffers[axis - 1]
+        number = self.state.capture
+        self.state.capture = (number + 1) & 0xFFFF
+        # The block belongs to the reading made of it, or to the one to come.
+        sequence = self.state.sequence
+        limit = self.link.limit()
+        for part in build.capture(number, axis, sequence, c.rate_dhz, c.scale_ug, samples, c.n, limit):
+            self.delivery.put(schema.CAPTURE, part, self.measured_ms)
+
+    # --- time
+
+    def tick(self) -> None:
+        """Call often: feeds the watchdog, arms it when the time has come."""
+        watchdog.feed()
+        up_ms = self.clock.uptime_ms() - self.started_ms
+        if not self._armed and up_ms > _GRACE_MS:
+            self._arm()
+        if self.state.crashes and up_ms > _HEALTHY_MS:
+            self.state.crashes = 0
+
+    def _arm(self) -> None:
+        watchdog.arm(self.values["watchdog_s"])
+        self._armed = True
+
+    def in_grace(self) -> bool:
+        """Started by hand just now: stay awake, somebody may be about to connect."""
+        return self.cause != power.DEEP_SLEEP and self.clock.uptime_ms() - self.started_ms < _GRACE_MS
+
+    # --- what survives
+
+    def _count(self) -> None:
+        self.state.dropped = self.delivery.dropped
+        self.state.link_failures = self.failures_before + self.link.failures
+        self.state.downlinks_refused = self.commands.refused + self.link.refused
+
+    def save(self, freeze: bool = False, planned_ms: int = 0) -> None:
+        """Counters into RTC memory. freeze: with what is left in the outbox; the outbox is empty afterwards.
+
+        Without freeze the queue there stays as it was until everything is delivered: after a crash the host may see
+        a reading twice, but not never.
+        """
+        self._count()
+        if freeze:
+            self.state.queue = self.delivery.freeze()
+            self.state.dropped = self.delivery.dropped
+        elif not self.delivery.waiting():
+            self.state.queue = []
+        self.state.uptime_ms = self.clock.uptime_ms()
+        self.state.slept_at_ms = ticks.epoch_ms()
+        self.state.planned_ms = planned_ms
+        left_out = self.state.save()
+        if left_out:
+            self.state.dropped += left_out
+            self.state.queue = self.state.queue[: len(self.state.queue) - left_out]
+            self.state.save()
+
+    def restart(self) -> None:
+        """Reset the chip; what is not delivered comes along."""
+        self.link.close()
+        self.save(freeze=True)
+        power.reset()
+
+
+# --- start and end
+
+
+def say(text: str) -> None:
+    """One line on the console for people."""
+    print("judder: " + text)
+
+
+def tls_version() -> int:
+    """mbed TLS as one number, 0 when there is none."""
+    try:
+        import tls
+
+        digits = tls.MBEDTLS_VERSION.split(" ")[-1].split(".")
+        return build.version([int(part) for part in digits])
+    except (ImportError, AttributeError, ValueError, IndexError):
+        return 0
+
+
+def run() -> None:
+    """Start the node. Returns only by an exception."""
+    global _node
+    cause = power.reset_cause()
+    state = rtc.State()
+    if cause != power.POWER_ON:
+        state.load()
+    node = Node(cause, state)
+    gc.collect()
+    _node = node
+    if node.config.fault:
+        say("settings not used: " + node.config.fault)
+    if not node.config.provisioned:
+        modes.wait_for_provisioning(node)
+    if cause != power.DEEP_SLEEP:
+        node.announce(True)
+    (modes.duty if node.values["mode"] == 0 else modes.continuous)(node)
+
+
+def main() -> None:
+    """run(), and what to do when it ends: the REPL for Ctrl-C, a restart after a pause for anything else."""
+    try:
+        try:
+            run()
+        except Exception as error:
+            sys.print_exception(error)
+            restart_later()
+    except KeyboardInterrupt:
+        watchdog.relax()
+        say("stopped; machine.reset() or the reset button starts it again")
+
+
+def restart_later() -> None:
+    """A pause that grows with every crash in a row, during which Ctrl-C reaches the REPL; then a reset."""
+    node = _node
+    state = node.state if node is not None else rtc.State()
+    if node is None:
+        state.load()
+    state.crashes = min(state.crashes + 1, 1000)
+    delay_s = min(_CRASH_FIRST_S << min(state.crashes - 1, 6), _CRASH_LIMIT_S)
+    say("crashed; restart in %d s, Ctrl-C for the REPL" % delay_s)
+    for _ in range(delay_s * 10):
+        watchdog.feed()
+        ticks.sleep_ms(100)
+    try:
+        if node is not None and node.config.provisioned:
+            node.save(freeze=True)
+        else:
+            state.save()
+    except Exception as error:
+        sys.print_exception(error)
+    power.reset()

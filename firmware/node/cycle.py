@@ -1,0 +1,163 @@
+"""One block: acquire, features, alarm levels. Parts are given; no stage is imported here.
+
+    cycle = Cycle(...); changes = cycle.measure(now_ms, patient=True); cycle.rms_mg, cycle.temperature_dc, ...
+
+Buffers and result words are made once, before anything else takes the heap; measuring allocates only when an alarm
+level changes or a sensor fails.
+"""
+
+from array import array
+
+from judder_core.errors import JudderError
+
+_FULL_SCALE = 32767
+# One conversion of the thermometer, with room. Before that its result is not asked for, because that would wait.
+_TEMPERATURE_MS = 150
+
+METRIC_RMS = 2  # schema.METRICS: acceleration_rms, temperature
+METRIC_TEMPERATURE = 6
+
+_SENSOR_FAULTS = (OSError, JudderError)
+
+
+class Cycle:
+    """stats: kernel module. vibration, temperature: drivers or None. limits: two Threshold-like objects.
+
+    What the last block gave: rms_mg, peak_mg (lists of three, None without a block), axis (worst, 1..3, 0 none),
+    clipped, lost, rate_dhz, temperature_dc (or None), fault (a sensor that should answer does not), why (its words).
+    """
+
+    def __init__(self, stats, vibration, temperature, range_g: int, n: int, rms_limits, temperature_limits):
+        self.n = n
+        self.buffers = tuple([array("h", bytes(2 * n)) for _ in range(3)]) if vibration else None
+        self._words = array("i", [0] * stats.WORDS)
+        self._stats = stats
+        self._vibration = vibration
+        self._temperature = temperature
+        self._range_g = range_g
+        self._rms_limits = rms_limits
+        self._temperature_limits = temperature_limits
+        self._vibration_ready = False
+        self._temperature_ready = False
+        self._conversion = None
+        self._rms = [0, 0, 0]
+        self._peak = [0, 0, 0]
+        self.rms_mg = self.peak_mg = None
+        self.axis = self.lost = self.rate_dhz = self.scale_ug = 0
+        self.clipped = self.fault = False
+        self.temperature_dc = None
+        self.why = ""
+
+    def measure(self, now_ms: int, patient: bool) -> list:
+        """One block. patient: wait for the thermometer rather than repeat its last value.
+
+        Returns the alarm levels that changed: (metric, level, value, limit).
+        """
+        self.fault = False
+        self._begin_temperature(now_ms)
+        usable = self._acquire()
+        self._end_temperature(now_ms, patient)
+        changes = []
+        if usable:
+            self._decide(changes, METRIC_RMS, self._rms_limits, self.rms_mg[self.axis - 1])
+        if self.temperature_dc is not None:
+            self._decide(changes, METRIC_TEMPERATURE, self._temperature_limits, self.temperature_dc)
+        return changes
+
+    def level(self) -> int:
+        """The highest level in force."""
+        return max(self._rms_limits.level, self._temperature_limits.level)
+
+    def levels(self) -> tuple:
+        """(vibration, temperature), for restore()."""
+        return self._rms_limits.state(), self._temperature_limits.state()
+
+    def restore(self, levels: tuple) -> None:
+        """Levels of before a deep sleep."""
+        self._rms_limits.restore(levels[0])
+        self._temperature_limits.restore(levels[1])
+
+    def sleep(self) -> None:
+        """Sensors off. The next measure() starts them again."""
+        for part in (self._vibration, self._temperature):
+            if part is not None:
+                try:
+                    part.sleep()
+                except _SENSOR_FAULTS:
+                    pass
+
+    # --- inside
+
+    def _acquire(self) -> bool:
+        """True when the block can be judged: complete, from a sensor that answers."""
+        self.rms_mg = self.peak_mg = None
+        self.axis = self.lost = self.rate_dhz = 0
+        self.clipped = False
+        sensor = self._vibration
+        if sensor is None:
+            return False
+        try:
+            if not self._vibration_ready:
+                sensor.identify()
+                sensor.configure(self._range_g)
+                self._vibration_ready = True
+            self.lost = sensor.fill(self.buffers, self.n)
+        except _SENSOR_FAULTS as error:
+            self._vibration_ready = False
+            self._failed(error)
+            return False
+        self.rate_dhz = sensor.rate_dhz
+        self.scale_ug = sensor.SCALE_UG
+        stats = self._stats
+        words = self._words
+        worst = -1
+        for axis in range(3):
+            stats.summary(self.buffers[axis], self.n, words)
+            rms = (words[stats.RMS_X16] * self.scale_ug + 8000) // 16000
+            self._rms[axis] = rms
+            self._peak[axis] = (words[stats.PEAK] * self.scale_ug + 500) // 1000
+            if words[stats.PEAK_RAW] >= _FULL_SCALE:
+                self.clipped = True
+            if rms > worst:
+                worst = rms
+                self.axis = axis + 1
+        self.rms_mg = self._rms
+        self.peak_mg = self._peak
+        return self.lost == 0
+
+    def _begin_temperature(self, now_ms: int) -> None:
+        if self._temperature is None or self._conversion is not None:
+            return
+        try:
+            if not self._temperature_ready:
+                self._temperature.identify()
+                self._temperature_ready = True
+            self._temperature.start()
+            self._conversion = now_ms
+        except _SENSOR_FAULTS as error:
+            self._cold(error)
+
+    def _end_temperature(self, now_ms: int, patient: bool) -> None:
+        # now_ms is when the block began: by the time a conversion counts as old enough, a whole block has passed too.
+        if self._conversion is None or not (patient or now_ms - self._conversion >= _TEMPERATURE_MS):
+            return
+        self._conversion = None
+        try:
+            self.temperature_dc = self._temperature.read()
+        except _SENSOR_FAULTS as error:
+            self._cold(error)
+
+    def _cold(self, error) -> None:
+        self._temperature_ready = False
+        self.temperature_dc = None
+        self._failed(error)
+
+    def _failed(self, error) -> None:
+        self.fault = True
+        self.why = str(error)
+
+    @staticmethod
+    def _decide(changes: list, metric: int, limits, value: int) -> None:
+        before = limits.level
+        if limits.update(value) != before:
+            changes.append((metric, limits.level, value, limits.limit))
