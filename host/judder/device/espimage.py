@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import operator
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -17,7 +18,7 @@ from judder.errors import FlashError
 MAGIC = 0xE9
 HEADER = struct.Struct("<BBBBIB3sHBHH4sB")  # 24 bytes, extended header included
 SEGMENT = struct.Struct("<II")
-CHECKSUM_SEED = 0xEF
+_CHECKSUM_SEED = 0xEF
 DIGEST_BYTES = 32
 _MAX_SEGMENTS = 16
 
@@ -40,7 +41,7 @@ def read(data: bytes) -> Image:
     if not 1 <= segments <= _MAX_SEGMENTS:
         raise FlashError(f"this is no ESP image: it claims {segments} segments")
     at = HEADER.size
-    checksum = CHECKSUM_SEED
+    contents: list[bytes] = []
     for _ in range(segments):
         if at + SEGMENT.size > len(data):
             raise FlashError("the ESP image is cut short: download it again")
@@ -48,10 +49,10 @@ def read(data: bytes) -> Image:
         at += SEGMENT.size
         if length > len(data) - at:
             raise FlashError("the ESP image is cut short: download it again")
-        checksum = _xor(data[at : at + length], checksum)
+        contents.append(data[at : at + length])
         at += length
     at = at // 16 * 16 + 15
-    if at >= len(data) or data[at] != checksum:
+    if at >= len(data) or data[at] != checksum(contents):
         raise FlashError("the ESP image's checksum does not match: it is damaged, download it again")
     at += 1
     if has_digest:
@@ -79,7 +80,12 @@ def with_flash_size(data: bytes, flash_bytes: int) -> bytes:
     return bytes(body) + data[image.size :]
 
 
-def _xor(data: bytes, seed: int) -> int:
+def checksum(segments: Iterable[bytes]) -> int:
+    """XOR of all segment bytes, seeded with 0xEF."""
+    return reduce(operator.xor, map(_xor, segments), _CHECKSUM_SEED)
+
+
+def _xor(data: bytes) -> int:
     # Folding one big integer is far quicker than a loop over a megabyte of bytes.
     length = len(data)
     number = int.from_bytes(data, "little")
@@ -87,4 +93,4 @@ def _xor(data: bytes, seed: int) -> int:
         half = (length + 1) // 2
         number = number >> half * 8 ^ number & (1 << half * 8) - 1
         length = half
-    return reduce(operator.xor, number.to_bytes(length, "little"), seed)
+    return reduce(operator.xor, number.to_bytes(length, "little"), 0)
