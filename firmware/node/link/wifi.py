@@ -150,8 +150,7 @@ class Wifi:
     def _exchange(self, wait_ms: int) -> None:
         if not self._wlan.isconnected():
             raise MqttError("network '%s' lost" % self._ssid)
-        if wait_ms:
-            self._stream.wait(wait_ms)
+        self._stream.wait(wait_ms)
         if self._state == _CONNECTING:
             if not self._stream.connected():
                 if self._in_state_ms() > self._timeout_ms:
