@@ -52,7 +52,8 @@ def main() -> int:
             used = "0 B" if before == after else "more"
             print(f"  heap allocated per block: {used} (budget {HEAP_BYTES_MAX} B; {HEAP_BLOCKS} blocks, heap locked)")
             if before != after:
-                broken.append(f"heap allocated per block on {bits} bit: {done.stderr.strip()[-200:]}")
+                said = (done.stdout + done.stderr).strip().splitlines()
+                broken.append(f"heap allocated per block on {bits} bit: {said[-1] if said else 'no message'}")
         broken += instructions(folder)
     for fault in broken:
         print(f"BUDGET BROKEN: {fault}", file=sys.stderr)
@@ -70,10 +71,8 @@ def instructions(folder: Path) -> list[str]:
     # capstone 5 has no Xtensa, so for ESP32 and S3 only the size can be given.
     sizes = {arch: native(STATS, arch, folder) for arch in ("rv32imc", "xtensawin")}
     print("machine code, bytes (xtensawin: size only, capstone 5 does not disassemble Xtensa):")
-    for kernel in sizes["rv32imc"]:
-        print(
-            f"  {kernel:<12} rv32imc {len(sizes['rv32imc'][kernel]):5d}   xtensawin {len(sizes['xtensawin'][kernel]):5d}"
-        )
+    for kernel, code in sizes["rv32imc"].items():
+        print(f"  {kernel:<12} rv32imc {len(code):5d}   xtensawin {len(sizes['xtensawin'][kernel]):5d}")
     if fused > FUSED_INSTRUCTIONS_MAX:
         return [f"fused takes {fused:.2f} instructions per sample, budget {FUSED_INSTRUCTIONS_MAX:g}"]
     return []
