@@ -1,6 +1,6 @@
 """Instructions a kernel's main loop takes per sample, from what mpy-cross emits. The cheap stand-in for an emulator.
 
-For code that hardly branches the static count matched the executed one within 2 % (design notes, RMS kernel).
+For a kernel that hardly branches, the static count was within 2 % of what an RV32 emulator executed.
 """
 
 from pathlib import Path

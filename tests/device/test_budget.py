@@ -64,7 +64,7 @@ def halving(n: int):
 
 
 def test_count_of_a_loop_known_by_hand(tmp_path: Path) -> None:
-    """`while n: n -= 1` takes 6 instructions an iteration, as executed in an emulator (design notes, small costs)."""
+    """`while n: n -= 1` takes 6 instructions an iteration, as counted when executed in an RV32 emulator."""
     source = tmp_path / "countdown.py"
     source.write_text(COUNTDOWN)
     assert main_loop(source, "countdown", tmp_path).instructions == 6

@@ -12,10 +12,10 @@ Words of `out`:
   PEAK                     largest distance from MEAN
   PEAK_RAW                 largest absolute value, 32768 included
 
-Why the code looks as it does (measured in the design notes): only the first two variables of a viper function live in
-registers, arguments first, hence the order of arguments and the reuse of `v`; two samples are loaded per word; four
-squares are summed before the 64-bit split. `a` holds the sum of squares modulo 2**32 and `h` the sum of the upper
-halves of its parts: what `a` lacks is then h << 16 plus lower halves that stay below 2**31 for MAX_SAMPLES parts.
+Why the code looks as it does: only the first two variables of a viper function live in registers, arguments first,
+hence the order of arguments and the reuse of `v`; two samples are loaded per word; four squares are summed before the
+64-bit split. `a` holds the sum of squares modulo 2**32 and `h` the sum of the upper halves of its parts: what `a` lacks
+is then h << 16 plus lower halves that stay below 2**31 for MAX_SAMPLES parts.
 
 Four samples of -32768 make a sum of four squares of exactly 2**32, which wraps to 0. So a block whose peak squared is
 2**30 is summed again one sample at a time; such a block is clipped anyway, and the rest pay nothing.
