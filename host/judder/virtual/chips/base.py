@@ -1,0 +1,54 @@
+"""What a chip model must offer to sit on a virtual board. Times are board time in microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+
+class SpiChip(Protocol):
+    """A chip with a chip select. spi_modes: clock modes it understands (polarity * 2 + phase)."""
+
+    spi_modes: Collection[int]
+    max_baudrate: int
+
+    def power_on(self) -> None:
+        """Supply voltage came (back): registers at their defaults."""
+
+    def select(self) -> None:
+        """CS went low."""
+
+    def deselect(self) -> None:
+        """CS went high."""
+
+    def exchange(self, data: bytes, now_us: int) -> bytes:
+        """Bytes on MOSI -> as many bytes on MISO, starting at now_us."""
+
+
+class I2cChip(Protocol):
+    """A chip with an address; the bus has matched it already."""
+
+    def power_on(self) -> None:
+        """Supply voltage came (back)."""
+
+    def write(self, data: bytes, now_us: int) -> None:
+        """Bytes after the address of a write transfer."""
+
+    def read(self, count: int, now_us: int) -> bytes:
+        """Bytes of a read transfer."""
+
+
+class AnalogSource(Protocol):
+    """Something with a voltage."""
+
+    def microvolts(self, now_us: int) -> float:
+        """Voltage at the converter's pin."""
+
+
+# A quantity that is constant or a function of board time in seconds.
+Quantity = float | Callable[[float], float]
+
+
+def value_at(quantity: Quantity, now_us: int) -> float:
+    """The quantity at a moment."""
+    return quantity(now_us / 1e6) if callable(quantity) else quantity
