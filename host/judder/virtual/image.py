@@ -14,8 +14,6 @@ from judder.device import espimage
 from judder.device.chips import CHIPS, Chip
 from judder.device.layout import TABLE_OFFSET, TYPE_APP, TYPE_DATA, Partition
 from judder.device.partitions import encode
-from judder.errors import FlashError
-from judder.virtual.nor import NorFlash
 
 SIZE_BYTES = 1_740_000
 APP_OFFSET = 0x10000
@@ -51,18 +49,6 @@ def synthetic_micropython(chip_name: str, size: int = SIZE_BYTES) -> bytes:
     data = boot_loader.ljust(TABLE_OFFSET - base, b"\xff") + encode(STOCK_TABLE)
     data = data.ljust(APP_OFFSET - base, b"\xff")
     return data + _application(chip, application, size - len(data))
-
-
-def why_not_bootable(flash: NorFlash, chip: Chip) -> str | None:
-    """What would keep this chip from starting what is in flash, None when it would start."""
-    for offset, what in ((chip.boot_loader_offset, "boot loader"), (APP_OFFSET, "application")):
-        try:
-            image = espimage.read(flash.read(offset, min(flash.size - offset, _FACTORY_BYTES)))
-        except FlashError as error:
-            return f"{what} at 0x{offset:x}: {error}"
-        if image.chip_id != chip.image_chip_id:
-            return f"{what} at 0x{offset:x}: made for another chip"
-    return None
 
 
 def _application(chip: Chip, addresses: list[int], size: int) -> bytes:

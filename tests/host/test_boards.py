@@ -1,0 +1,120 @@
+"""Board descriptions: the ones that ship are sound, and a mistake is named with file, key and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from judder.device import boards
+from judder.errors import BoardError, exit_code
+
+GOOD = """
+[board]
+name = "bench-1"
+number = 1001
+title = "A board on a bench"
+chip = "esp32"
+[flash]
+size_mb = 4
+[pins]
+spi_sck = 18
+spi_mosi = 23
+spi_miso = 19
+spi_cs = 5
+i2c_scl = 22
+i2c_sda = 21
+battery_adc = 35
+[sensors]
+vibration = "iis3dwb"
+temperature = "tmp117"
+spi_id = 2
+i2c_id = 0
+i2c_tmp117 = 0x48
+[battery]
+numerator = 2
+denominator = 1
+"""
+
+
+def load(tmp_path: Path, text: str) -> boards.Board:
+    path = tmp_path / "board.toml"
+    path.write_text(text)
+    return boards.load(path)
+
+
+def test_the_boards_that_ship_are_sound_and_told_apart() -> None:
+    loaded = [boards.load(name) for name in boards.names()]
+    assert {board.name for board in loaded} == {"virtual-esp32s3", "esp32-generic", "esp32s3-generic"}
+    assert sorted(board.number for board in loaded) == [1, 2, 3]
+    for board in loaded:
+        assert board.path.parent.name == board.name
+
+
+def test_real_boards_record_no_hash_that_nobody_computed() -> None:
+    for name in ("esp32-generic", "esp32s3-generic"):
+        source = boards.load(name).micropython
+        assert source.url is None and source.sha256 is None and not source.synthetic
+        assert source.page.startswith("https://micropython.org/download/")
+
+
+def test_a_whole_description_is_read(tmp_path: Path) -> None:
+    board = load(tmp_path, GOOD)
+    assert (board.chip.name, board.flash_bytes, board.mpy_arch) == ("esp32", 4 << 20, "xtensawin")
+    assert (board.pins.spi_cs, board.pins.led) == (5, None)
+    assert board.sensors.i2c_tmp117 == 0x48
+    assert board.battery == boards.Battery(2, 1)
+
+
+def test_folder_and_path_name_the_same_board(tmp_path: Path) -> None:
+    board = load(tmp_path, GOOD)
+    assert boards.load(str(tmp_path) + "/") == board == boards.load(str(tmp_path / "board.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'chip = "esp32"',
+            'chip = "esp8266"',
+            '[board] chip = \'esp8266\': must be one of "esp32", "esp32s3", "esp32c3"',
+        ),
+        ("number = 1001", "number = true", "[board] number = True: must be an integer from 1 to 65535"),
+        ("number = 1001", "", "[board] number: missing"),
+        ("size_mb = 4", "size_mb = 2", "[flash] size_mb = 2: must be one of 4, 8, 16, 32"),
+        ("spi_sck = 18", "spi_skc = 18", "[pins] spi_skc: unknown key; did you mean 'spi_sck'?"),
+        ("[battery]", "[batery]", "[batery]: unknown table; did you mean 'battery'?"),
+        ("spi_cs = 5", "spi_cs = 6", "[pins] spi_cs = 6: the ESP32 has no such pin to offer"),
+        ("spi_cs = 5", "spi_cs = 34", "[pins] spi_cs = 34: that pin of the ESP32 is an input only"),
+        ("spi_cs = 5", "spi_cs = 18", "[pins] spi_sck = 18: spi_cs is on the same pin"),
+        ("spi_cs = 5", "", "[pins] spi_cs: missing, needed by what the board has"),
+        ("battery_adc = 35", "battery_adc = 4", "no ADC that works beside Wi-Fi (allowed: 32-39)"),
+        ("i2c_tmp117 = 0x48", "i2c_tmp117 = 0x47", "must be an address from 0x48 to 0x4b"),
+        ('"iis3dwb"', '"adxl345"', 'must be one of "none", "synthetic", "iis3dwb"'),
+        ("denominator = 1", "denominator = 0", "[battery] denominator = 0: must be an integer from 1 to 1000"),
+        ("[flash]", '[micropython]\nurl = "https://x.example/a.bin"\n[flash]', "url and sha256: only ever together"),
+        ("[flash]", "[flash", "is not valid TOML"),
+    ],
+)
+def test_mistakes_name_file_key_and_what_is_allowed(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(BoardError) as caught:
+        load(tmp_path, GOOD.replace(old, new, 1))
+    text = str(caught.value)
+    assert said in text
+    assert text.startswith(str(tmp_path / "board.toml"))
+    assert "\n" not in text.removeprefix(str(tmp_path))
+    assert exit_code(caught.value) == 1
+
+
+def test_several_mistakes_are_counted(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"and 3 more in this file"):
+        load(tmp_path, GOOD.replace("spi_sck", "sck").replace("spi_mosi", "mosi").replace("number", "nummer", 1))
+
+
+def test_an_unknown_name_gets_the_nearest_one() -> None:
+    with pytest.raises(BoardError, match=r"no board 'esp32-generc'; did you mean 'esp32-generic'"):
+        boards.load("esp32-generc")
+
+
+def test_a_path_without_a_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="no such file"):
+        boards.load(tmp_path / "nothing.toml")
