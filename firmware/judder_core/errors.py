@@ -1,7 +1,8 @@
 """The error tree of the contract; the host's tree grows from the same root.
 
 Local faults (a value this side got wrong) and remote faults (bytes the other side got wrong) are different classes.
-Runs on CPython and MicroPython; imports nothing.
+Runs on CPython and MicroPython, where a class has at most one built-in base: hence no ValueError beside the root.
+Imports nothing.
 """
 
 
@@ -9,11 +10,11 @@ class JudderError(Exception):
     """Root of every error Judder raises on purpose."""
 
 
-class EncodeError(JudderError, ValueError):
+class EncodeError(JudderError):
     """A value that cannot be sent: wrong type or out of the range its table row allows."""
 
 
-class DecodeError(JudderError, ValueError):
+class DecodeError(JudderError):
     """Bytes that are not a frame of this contract.
 
     reason: what is wrong, in words. offset: byte it was found at, or None. hex: the whole frame, at most 64 bytes of it.
@@ -28,7 +29,7 @@ class DecodeError(JudderError, ValueError):
         super().__init__(reason + where + shown)
 
 
-class SettingsError(JudderError, ValueError):
+class SettingsError(JudderError):
     """A setting that is unknown or out of its range. name: the setting, or None when the record itself is wrong.
 
     key: its number where it is known: an ACK carries it.
