@@ -1,0 +1,150 @@
+"""Run the real firmware over a signal in virtual time, messages over the console, and collect what it reports."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from judder.decode import decode
+from judder.decode.records import Alarm, Hello, Reading, Record
+from judder.device import boards, images
+from judder.device.boards import Board
+from judder.device.profile import Value
+from judder.errors import DecodeError, DeviceError, InputError, Timeout
+from judder.ingest.console import ConsoleReader
+from judder.virtual import factory
+from judder.virtual.board import VirtualBoard
+from judder.virtual.clock import VIRTUAL
+from judder.virtual.scenario import Scenario
+from judder.virtual.wiring import Wiring
+
+# Real seconds without a message before the node counts as stuck. A block takes some tens of milliseconds.
+_SILENCE_S = 30.0
+
+OnRecord = Callable[[Record, float], None]
+
+
+@dataclass
+class Run:
+    """What came of it. messages: in the order they came, with the board's time in seconds."""
+
+    scenario: Scenario
+    block: int
+    messages: list[tuple[float, Record]] = field(default_factory=list)
+    samples_lost: int = 0
+    bad_frames: int = 0
+
+    @property
+    def readings(self) -> list[Reading]:
+        return [record for _time, record in self.messages if isinstance(record, Reading)]
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        return [record for _time, record in self.messages if isinstance(record, Alarm)]
+
+    @property
+    def hello(self) -> Hello | None:
+        return next((record for _time, record in self.messages if isinstance(record, Hello)), None)
+
+
+def replay(
+    scenario: Scenario,
+    *,
+    board: Board | None = None,
+    values: Mapping[str, Value] | None = None,
+    micropython: str | Sequence[str] | None = None,
+    on_record: OnRecord | None = None,
+    made: images.Images | None = None,
+) -> Run:
+    """Boot a provisioned node, let it measure the scenario once, stop.
+
+    values: settings by name over those of the scenario; the link is the console in any case. micropython: another PC
+    build than the default. made: images built before. on_record: called with each message and the board's time.
+    Raises InputError (no whole block in the signal), DeviceError, Timeout (the node fell silent), SettingsError.
+    """
+    board = boards.load(boards.DEFAULT) if board is None else board
+    everything: dict[str, Value] = {"mode": 1, "interval_s": 0, **scenario.settings, **(values or {})}
+    everything |= {"link": 0, "node_id": factory.eui64(factory.mac_address(0))}
+    block = int(everything.get("block_samples", 4096))
+    run = Run(scenario, block)
+    expected = _blocks(scenario, block)
+    with tempfile.TemporaryDirectory(prefix="judder-replay-") as folder:
+        flash = factory.make_flash(Path(folder) / "flash.bin", board, made or images.build(board), everything)
+        wiring = Wiring.for_board(board, scenario.source, rate_hz=scenario.rate_hz)
+        virtual = VirtualBoard(
+            flash,
+            chip=board.chip.name,
+            flash_size=board.flash_bytes,
+            mac=factory.mac_address(0),
+            wiring=wiring,
+            clock=VIRTUAL,
+            micropython=micropython,
+        )
+        _collect(virtual, run, expected, on_record)
+        if wiring.vibration is not None:
+            run.samples_lost = wiring.vibration.samples_lost
+    return run
+
+
+def _blocks(scenario: Scenario, block: int) -> int | None:
+    """Whole blocks in a recording; None where the signal is a function of time."""
+    if scenario.rate_hz is None:
+        return None
+    count = int(round(scenario.duration_s * scenario.rate_hz) // block)
+    if not count:
+        raise InputError(f"the recording is shorter than a block of {block} samples; choose a smaller --block")
+    return count
+
+
+def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: OnRecord | None) -> None:
+    reader = ConsoleReader()
+    changed = threading.Condition()
+    pending = bytearray()
+
+    def hear(data: bytes) -> None:
+        with changed:
+            pending.extend(data)
+            changed.notify()
+
+    virtual.console(hear)
+    with virtual:
+        last = time.monotonic()
+        while True:
+            with changed:
+                if not pending:
+                    changed.wait(0.5)
+                data = bytes(pending)
+                pending.clear()
+            now_s = virtual.now_us / 1e6
+            for _node, payload in reader.feed(data):
+                last = time.monotonic()
+                try:
+                    record = decode(payload)
+                except DecodeError:
+                    run.bad_frames += 1
+                    continue
+                run.messages.append((now_s, record))
+                if on_record is not None:
+                    on_record(record, now_s)
+                if _is_last(record, expected):
+                    return
+            if expected is None and now_s > run.scenario.duration_s:
+                return
+            if time.monotonic() - last > _SILENCE_S:
+                raise Timeout(f"the node said nothing for {_SILENCE_S:g} s; what it wrote last: {_words(reader)}")
+            if virtual.state == "off":
+                raise DeviceError("the virtual board lost its power during the run")
+
+
+def _is_last(record: Record, expected: int | None) -> bool:
+    if expected is None or not isinstance(record, Reading) or record.sequence is None:
+        return False
+    return record.sequence >= expected - 1
+
+
+def _words(reader: ConsoleReader) -> str:
+    return getattr(reader, "last_text", "") or "nothing"
