@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +63,21 @@ def command(
     if seconds is not None and port is None:
         raise click.UsageError("--seconds goes with --port")
     report = _Report(explained, as_text=as_text or (explained and not as_json))
-    if port is not None:
-        found = _from_port(port, seconds)
-    elif path is not None:
-        found = text.from_file(_contents(path), is_base64=is_base64)
-    elif payloads:
-        found = text.from_arguments(payloads, is_base64=is_base64)
-    elif sys.stdin.isatty():
-        raise click.UsageError("nothing to decode: judder decode --help shows examples")
-    else:
-        found = text.from_lines(_stdin(), is_base64=is_base64)
-    with contextlib.suppress(KeyboardInterrupt):  # how a person ends --port
-        for one in itertools.islice(found, count):
-            report.show(one)
+    with contextlib.ExitStack() as stack:
+        found: Iterator[text.Found]
+        if port is not None:
+            found = stack.enter_context(contextlib.closing(_from_port(port, seconds)))
+        elif path is not None:
+            found = text.from_file(_contents(path), is_base64=is_base64)
+        elif payloads:
+            found = text.from_arguments(payloads, is_base64=is_base64)
+        elif sys.stdin.isatty():
+            raise click.UsageError("nothing to decode: judder decode --help shows examples")
+        else:
+            found = text.from_lines(_stdin(), is_base64=is_base64)
+        with contextlib.suppress(KeyboardInterrupt):  # how a person ends --port
+            for one in itertools.islice(found, count):
+                report.show(one)
     if not report.total and path is not None:
         raise InputError(f"{path} holds no payload")
     if not report.total and port is not None and seconds is not None:
@@ -170,7 +172,7 @@ def _stdin() -> Iterator[str]:
         yield raw.decode("utf-8", "replace")
 
 
-def _from_port(url: str, seconds: float | None) -> Iterator[text.Found]:
+def _from_port(url: str, seconds: float | None) -> Generator[text.Found, None, None]:
     try:
         from judder.device import ports
     except ModuleNotFoundError as error:

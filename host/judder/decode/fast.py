@@ -163,7 +163,7 @@ def decode(payload: bytes) -> records.Record:
     """
     try:
         decoder = DECODERS[payload[1]][payload[0]]
-    except (IndexError, TypeError):
+    except (LookupError, TypeError):
         decoder = slowly
     return decoder(payload)
 

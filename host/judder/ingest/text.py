@@ -43,10 +43,11 @@ def parse(text: str, *, is_base64: bool = False) -> bytes:
         return bytes.fromhex(digits)
     letters = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
+        if letters:
+            return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
-        wanted = "base64" if is_base64 else "hex or base64"
-        raise InputError(f"not {wanted}: {_short(text)}") from None
+        pass
+    raise InputError(f"not {'base64' if is_base64 else 'hex or base64'}: {_short(text)}")
 
 
 def from_arguments(arguments: tuple[str, ...], *, is_base64: bool = False) -> Iterator[Found]:
