@@ -256,7 +256,10 @@ def test_read_flash_waits_for_acknowledgements(flash: NorFlash) -> None:
 
 def test_watchdog_and_flash_end_leave_the_loader(flash: NorFlash) -> None:
     loader = stub_loader(flash)
+    # ESP32-S3 technical reference manual, RTC watchdog: CONFIG0 at 0x60008098 (bit 31 enables), WPROTECT at 0x600080B0.
     loader.feed(request(0x09, struct.pack("<IIII", 0x60008098, 1 << 31, 0xFFFFFFFF, 0)))
+    assert loader.action is None
+    loader.feed(request(0x09, struct.pack("<IIII", 0x600080B0, 0, 0xFFFFFFFF, 0)))
     assert loader.action == "boot-run"
     rom = Loader(flash, ESP32)
     rom.feed(request(0x04, struct.pack("<I", 0)))

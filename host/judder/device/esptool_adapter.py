@@ -216,8 +216,8 @@ class Session:
     # --- inside
 
     def progressed(self, done: int, total: int) -> None:
-        """Called by the logger. done = 0 begins a region, or the same one again after a lost connection."""
-        if done == 0 and self._region_ended:
+        """Called by the logger. A region ends with done == total; after a lost connection it begins again at 0."""
+        if self._region_ended:
             self._region += 1
         self._region_ended = done >= total
         if self._on_progress is not None:

@@ -29,7 +29,7 @@ class HelloSeen:
 
 def wait(port: Any, name: str, timeout_s: float) -> HelloSeen:
     """First HELLO read from an open pyserial-like `port`; a port that vanishes (native USB restarts with the chip) is
-    opened again. Raises Timeout with the node's last words."""
+    opened again. Raises Timeout with what it said instead."""
     heard: list[str] = []
     reader = ConsoleReader(on_text=heard.append)
     deadline = time.monotonic() + timeout_s
@@ -41,13 +41,20 @@ def wait(port: Any, name: str, timeout_s: float) -> HelloSeen:
                     names = (row[0] for row in schema.HELLO_FIELDS)
                     present = zip(names, values, strict=False)
                     return HelloSeen(node_id, {key: value for key, value in present if isinstance(value, int)})
-    words = next((text.strip() for text in reversed(heard) if text.strip()), "")
-    last = f"; its last words: '{words[:100]}'" if words else ""
+    words = _last_words(heard)
+    last = f"; it said: '{words[:160]}'" if words else ""
     buttons = "" if ports.has_reset_lines(name) else "press RESET on the board, and "
     raise Timeout(
         f"the board is flashed and verified, but the node at {ports.shown(name)} did not say HELLO within "
         f"{timeout_s:g} s{last}; {buttons}watch its console: judder decode --port {ports.shown(name)}"
     )
+
+
+def _last_words(heard: list[str]) -> str:
+    """The line that explains most: one of ours, else the last."""
+    lines = [text.strip() for text in heard if text.strip()]
+    ours = [text for text in lines if text.startswith("judder:")]
+    return (ours or lines or [""])[-1]
 
 
 def _read(port: Any, deadline: float) -> bytes:

@@ -31,7 +31,8 @@ class ChipIdentity:
     spi_w0: int
     spi_address_in_high_bits: bool
     mac_low: int  # register holding the last four bytes of the MAC; the next one holds the first two
-    watchdog_config: int | None  # RTC watchdog: writing bit 31 here ends in a reset
+    watchdog_config: int | None  # RTC watchdog: bit 31 enables it
+    watchdog_protect: int | None  # its write protection: anything but the key locks it
     registers: Mapping[int, int]
     banner: str  # first lines of the boot ROM
 
@@ -62,6 +63,7 @@ ESP32 = ChipIdentity(
     spi_address_in_high_bits=True,
     mac_low=_ESP32_EFUSE + 0x04,
     watchdog_config=None,
+    watchdog_protect=None,
     registers={
         _ESP32_EFUSE + 0x0C: 1 << 15 | 1 << 9,  # word 3: revision bit 0, package 1 (D0WD)
         _ESP32_EFUSE + 0x10: 0xCC,  # word 4: frequency of the 8 MHz oscillator
@@ -84,6 +86,7 @@ ESP32_S3 = ChipIdentity(
     spi_address_in_high_bits=False,
     mac_low=_S3_EFUSE + 0x44,
     watchdog_config=0x60008098,
+    watchdog_protect=0x600080B0,
     registers={
         _S3_EFUSE + 0x50: 2 << 18,  # block 1 word 3: revision v0.2, package 0, no flash in the package
         0x60004038: 1 << 3,  # strapping: SPI boot
@@ -103,6 +106,7 @@ ESP32_C3 = ChipIdentity(
     spi_address_in_high_bits=False,
     mac_low=_C3_EFUSE + 0x44,
     watchdog_config=0x60008090,
+    watchdog_protect=0x600080A8,
     registers={
         _C3_EFUSE + 0x50: 4 << 18,  # block 1 word 3: revision v0.4, package 0
         0x60000014: 347,

@@ -19,6 +19,7 @@ BUSY_MESSAGE = b"Port already in use\r\n"
 # A client that does not read loses bytes, as behind a UART; the board must never wait for it.
 _OUTGOING_LIMIT = 1 << 20
 _CHUNK = 65536
+_REFUSED_KEPT = 4
 
 
 class Server:
@@ -52,6 +53,7 @@ class Server:
         self.port = f"rfc2217://127.0.0.1:{self.tcp_port}"
         self._lock = threading.Lock()
         self._client: socket.socket | None = None
+        self._refused: list[socket.socket] = []
         self._outgoing = bytearray()
         self._decoder = telnet.Decoder()
         self._announced: set[tuple[int, int]] = set()
@@ -162,8 +164,7 @@ class Server:
         except OSError:
             return
         if self._client is not None:
-            with contextlib.suppress(OSError), client:
-                client.sendall(BUSY_MESSAGE)
+            self._refuse(client)
             return
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -176,6 +177,18 @@ class Server:
             self._announce(verb, option)
         if self._on_client is not None:
             self._on_client(True)
+
+    def _refuse(self, client: socket.socket) -> None:
+        """Tell a second client and let it hang up: closing with its greeting unread would reset the connection and
+        take our words away with it."""
+        with contextlib.suppress(OSError):
+            client.sendall(BUSY_MESSAGE)
+            client.shutdown(socket.SHUT_WR)
+            client.setblocking(False)
+            self._refused.append(client)
+            for old in self._refused[:-_REFUSED_KEPT]:
+                old.close()
+            del self._refused[:-_REFUSED_KEPT]
 
     def _read(self) -> bool:
         assert self._client is not None
@@ -221,7 +234,7 @@ class Server:
     def _close_all(self) -> None:
         with self._lock:
             client, self._client = self._client, None
-        for item in (client, self._listener, self._wake_receive, self._wake_send):
+        for item in (client, *self._refused, self._listener, self._wake_receive, self._wake_send):
             if item is not None:
                 item.close()
 

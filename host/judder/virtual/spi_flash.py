@@ -16,7 +16,8 @@ class Registers:
     """Readable and writable 32-bit words; a write to the SPI command register runs a flash command.
 
     The flash chip answers only while `attached` is true: its pins are not routed to the SPI controller before.
-    `watchdog_fired` turns true when the RTC watchdog is enabled: nobody feeds it in the boot loader.
+    `watchdog_fired` turns true when the RTC watchdog is enabled and locked again: nobody feeds it in the boot loader.
+    (It bites milliseconds after it is enabled, by which time the host has locked it; there is no clock here.)
     """
 
     def __init__(self, identity: ChipIdentity, mac: bytes, flash_size: int) -> None:
@@ -37,9 +38,9 @@ class Registers:
         if address == identity.spi_base and value & _USER_COMMAND:
             self._values[identity.spi_base + identity.spi_w0] = self._run_flash_command()
             value = 0
-        if address == identity.watchdog_config and value & _WATCHDOG_ENABLE:
-            self.watchdog_fired = True
         self._values[address] = value
+        if address == identity.watchdog_protect and value == 0 and identity.watchdog_config is not None:
+            self.watchdog_fired = bool(self.read(identity.watchdog_config) & _WATCHDOG_ENABLE)
 
     def _run_flash_command(self) -> int:
         identity = self._identity

@@ -138,9 +138,10 @@ class _Link:
     def negotiate(self) -> None:
         """Agree on binary data and COM-PORT-OPTION."""
         self._thread.start()
-        for verb in (telnet.WILL, telnet.DO):
-            for option in (telnet.BINARY, telnet.SGA, telnet.COM_PORT):
-                self._say(verb, option)
+        with contextlib.suppress(serial.SerialException):  # a server that hangs up at once has said why
+            for verb in (telnet.WILL, telnet.DO):
+                for option in (telnet.BINARY, telnet.SGA, telnet.COM_PORT):
+                    self._say(verb, option)
         with self._changed:
             self._changed.wait_for(lambda: telnet.COM_PORT in self._agreed or self._gone, _ANSWER_TIMEOUT_S)
             if telnet.COM_PORT in self._agreed:
