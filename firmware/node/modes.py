@@ -30,8 +30,10 @@ def continuous(node) -> None:
     """Blocks back to back. The link works between them, in the few milliseconds the sensor's FIFO gives."""
     interval_ms = node.values["interval_s"] * 1000
     reported_ms = -interval_ms
+    first = True
     while True:
-        changed = node.measure(patient=False)
+        changed = node.measure(patient=first)
+        first = False
         if changed or node.report_wanted or node.measured_ms - reported_ms >= interval_ms:
             node.report_wanted = False
             node.report()
