@@ -76,9 +76,20 @@ def test_what_is_not_bytes_is_a_type_error(wrong: Any) -> None:
 
 
 def test_short_and_empty_payloads() -> None:
-    for payload in (b"", b"\x82", b"\x98", b"\x98\x20", b"\x98\x20\x01"):
-        with pytest.raises(errors.DecodeError):
-            decode(payload)
+    for first in range(256):
+        for payload in (b"", bytes([first]), bytes([first, 0x20]), bytes([first, 0x18, 1]), bytes([first, 1])):
+            for _ in range(2):  # a length never seen before makes its decoder
+                with pytest.raises(errors.DecodeError):
+                    decode(payload)
+
+
+def test_any_view_of_bytes_will_do() -> None:
+    frame = cbor2.dumps([1, 0, 300, -5])
+    spread = bytes(byte for pair in zip(frame, frame, strict=True) for byte in pair)
+    for view in (bytearray(frame), memoryview(frame), memoryview(frame).cast("b"), memoryview(spread)[::2]):
+        assert decode(view) == decode(frame)
+    with pytest.raises(errors.DecodeError):
+        decode(memoryview(frame)[:-1])
 
 
 def test_one_error_type_catches_everything() -> None:

@@ -178,7 +178,8 @@ def _from_port(url: str, seconds: float | None) -> Generator[text.Found, None, N
     except ModuleNotFoundError as error:
         raise JudderError(f"reading a port needs the package '{error.name}': pip install 'judder[bench]'") from error
     port = ports.open_port(url)
-    click.echo(f"reading {url}; Ctrl-C ends", err=True)
+    hint = "; press the board's reset button to see it start" if url.startswith("socket://") else ""
+    click.echo(f"reading {url}; Ctrl-C ends{hint}", err=True)
     try:
         for number, message in enumerate(console_port.messages(port, seconds=seconds), 1):
             if isinstance(message, DecodeError):

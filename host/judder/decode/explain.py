@@ -18,21 +18,21 @@ class Part(NamedTuple):
     meaning: str
 
 
-def explain(payload: bytes) -> list[Part]:
+def explain(payload: bytes | bytearray | memoryview) -> list[Part]:
     """The payload in parts, in order, every byte in exactly one of them.
 
     Never raises for bad bytes: a part whose path is "error" says what is wrong and covers the rest. An error that
     lies in a value that is otherwise well-formed (out of range, say) adds an error part without bytes after it.
     """
-    payload = bytes(payload)
-    walk = _Walk(payload)
+    data = bytes(payload)
+    walk = _Walk(data)
     try:
         walk.message()
     except DecodeError as error:
-        walk.parts.append(Part(walk.done, payload[walk.done :].hex(), "error", str(error.reason)))
+        walk.parts.append(Part(walk.done, data[walk.done :].hex(), "error", str(error.reason)))
         return walk.parts
     try:
-        codec.decode(payload)
+        codec.decode(data)
     except DecodeError as error:
         walk.parts.append(Part(error.offset or 0, "", "error", error.reason))
     return walk.parts

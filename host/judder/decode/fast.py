@@ -19,7 +19,6 @@ import cbor2
 
 from judder.decode import build, pattern, records, words
 from judder_core import codec, schema
-from judder_core.errors import DecodeError
 
 Decoder = Callable[[bytes], records.Record]
 _ROWS = {schema.READING: schema.READING_FIELDS, schema.ALARM: schema.ALARM_FIELDS}
@@ -27,9 +26,6 @@ _ROWS = {schema.READING: schema.READING_FIELDS, schema.ALARM: schema.ALARM_FIELD
 
 def slowly(payload: bytes) -> records.Record:
     """Decode with judder_core.codec: any kind, exact errors."""
-    if not isinstance(payload, (bytes, bytearray, memoryview)):
-        raise TypeError(f"a payload is bytes, not {type(payload).__name__}; of hex digits: bytes.fromhex(...)")
-    payload = bytes(payload)
     kind, values, extra = codec.decode(payload)
     if values is None:
         return records.Unknown.of(kind_number=kind, payload=payload, items=tuple(extra))
@@ -63,9 +59,9 @@ def reading_source(count: int) -> str:
         elif sources[0] >= rows:
             absent_axes.append(f"r.{attribute}")
         else:
-            x, y, z = (f"v{i}" if i < rows else "None" for i in sources)
+            given = [f"v{i} is None" for i in sources if i < rows]
             lines += [
-                f"    if {x} is {y} is {z} is None:",
+                f"    if {' and '.join(given)}:",
                 f"        r.{attribute} = ABSENT",
                 "    else:",
                 f"        r.{attribute} = a = Axes()",
@@ -116,56 +112,62 @@ def _alarm(match: Callable[[bytes], object], count: int) -> Decoder:
     return decode_alarm
 
 
-_MAKERS = {schema.READING: _reading, schema.ALARM: _alarm}
-
-
 def _make(kind: int, count: int) -> Decoder:
-    return _MAKERS[kind](pattern.frame(kind, _ROWS[kind], count).fullmatch, count)
+    maker = _reading if kind == schema.READING else _alarm
+    return maker(pattern.frame(kind, _ROWS[kind], count).fullmatch, count)
 
 
-# Decoder by second byte, then first byte: of a short message its kind and the array head 0x80 + count. A table by
-# small integers costs half of what a dict of two-byte keys does.
-_SHORT = range(0x82, 0x98)
-_LONG = 0x98  # array head with the count in the next byte, 24 and more
-_plain_row: list[Decoder] = [slowly] * 256
-DECODERS: list[list[Decoder]] = [_plain_row] * 256
-_long: dict[bytes, Decoder] = {}
+# Decoder by array head, or for 24 items and more (head 0x98) by the count that follows. Where an alarm may be as long
+# as a reading, a function looks at the kind; elsewhere it is a reading, or the pattern refuses it and `slowly` has it.
+_LONG = 0x98
+_ALARM_MAX = 1 + len(schema.ALARM_FIELDS) + 3  # of a newer node
+SHORT: list[Decoder] = [slowly] * 256
+LONG: list[Decoder] = [slowly] * 256
 
 
 def _first_short(payload: bytes) -> records.Record:
-    kind, head = payload[1], payload[0]
-    DECODERS[kind][head] = decoder = _make(kind, head - 0x80)
-    return decoder(payload)
+    """The first message of this length: make its decoder and put it in the table."""
+    count = payload[0] - 0x80
+    read = _make(schema.READING, count)
+    if count > _ALARM_MAX:
+        SHORT[payload[0]] = read
+        return read(payload)
+    alarm = _make(schema.ALARM, count)
+
+    def decode_either(payload: bytes) -> records.Record:
+        return read(payload) if len(payload) > 1 and payload[1] == schema.READING else alarm(payload)
+
+    SHORT[payload[0]] = decode_either
+    return decode_either(payload)
 
 
-def _decode_long(payload: bytes) -> records.Record:
-    key = bytes(payload[1:3])
-    decoder = _long.get(key)
-    if decoder is None:
-        if len(key) < 2 or key[1] not in _MAKERS:
-            return slowly(payload)
-        decoder = _long[key] = _make(key[1], key[0])
-    return decoder(payload)
+def _first_long(payload: bytes) -> records.Record:
+    count = payload[1]
+    LONG[count] = read = _make(schema.READING, count)
+    return read(payload)
 
 
-for _kind in _MAKERS:
-    DECODERS[_kind] = [_first_short if _head in _SHORT else slowly for _head in range(256)]
-_long_row: list[Decoder] = [_decode_long if _head == _LONG else slowly for _head in range(256)]
-for _count in range(24, pattern.MAX_COUNT + 1):
-    DECODERS[_count] = _long_row
+SHORT[0x82:0x98] = [_first_short] * (0x98 - 0x82)
+LONG[24 : pattern.MAX_COUNT + 1] = [_first_long] * (pattern.MAX_COUNT + 1 - 24)
 
 
-def decode(payload: bytes) -> records.Record:
+def decode(payload: bytes | bytearray | memoryview) -> records.Record:
     """The record a payload holds: Reading, Alarm, Hello, Ack, Command, Capture, or Unknown for a newer kind.
 
     payload: one whole message as bytes (or bytearray, memoryview), nothing after it.
     Raises DecodeError (reason, offset, hex) when it is no message of the contract, TypeError when it is not bytes.
     """
+    data = payload if type(payload) is bytes else _as_bytes(payload)
     try:
-        decoder = DECODERS[payload[1]][payload[0]]
-    except (LookupError, TypeError):
+        head = data[0]
+        decoder = LONG[data[1]] if head == _LONG else SHORT[head]
+    except IndexError:
         decoder = slowly
-    return decoder(payload)
+    return decoder(data)
 
 
-__all__ = ["DecodeError", "decode"]
+def _as_bytes(payload: object) -> bytes:
+    """bytearray and any memoryview as bytes, once: matcher and cbor2 differ in the views they take."""
+    if isinstance(payload, (bytes, bytearray, memoryview)):
+        return bytes(payload)
+    raise TypeError(f"a payload is bytes, not {type(payload).__name__}; of hex digits: bytes.fromhex(...)")
