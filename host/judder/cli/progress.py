@@ -23,7 +23,13 @@ class Progress:
         self._finished: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Progress:
-        if not self._json and sys.stderr.isatty():
+        self.open()
+        return self
+
+    def open(self) -> None:
+        """Begin to show; after close() a fresh set of bars."""
+        self._tasks.clear()
+        if self._bars is None and not self._json and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bars
@@ -37,7 +43,6 @@ class Progress:
             )
             self._bars = Bars(*columns, console=Console(stderr=True))
             self._bars.start()
-        return self
 
     def __call__(self, event: Event) -> None:
         if self._json:
@@ -48,9 +53,7 @@ class Progress:
             if key not in self._tasks:
                 self._tasks[key] = self._bars.add_task(event.step, message="")
             # rich draws a task without a total as one that never ends.
-            self._bars.update(
-                self._tasks[key], completed=event.done, total=max(event.total, 1), message=event.message
-            )
+            self._bars.update(self._tasks[key], completed=event.done, total=max(event.total, 1), message=event.message)
         elif event.done >= event.total and key not in self._finished:
             self._finished.add(key)
             click.echo(f"{event.step:12} {event.message}".rstrip(), err=True)

@@ -27,7 +27,9 @@ Every setting with its range: judder provision --settings
 @click.command(epilog=_EPILOG)
 @click.option("--port", help="Device path, rfc2217://host:port, socket://host:port or virtual.")
 @click.option("--profile", "profile_path", type=click.Path(path_type=Path), help="TOML file with the settings.")
-@click.option("--keys", type=click.Path(path_type=Path), help="Folder that keeps the nodes' keys (default: your data folder).")
+@click.option(
+    "--keys", type=click.Path(path_type=Path), help="Folder that keeps the nodes' keys (default: your data folder)."
+)
 @click.option("--no-self-test", is_flag=True, help="Do not run the node's self-test.")
 @click.option("--settings", "list_settings", is_flag=True, help="List every setting and what it allows, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: progress, then the report.")
@@ -79,6 +81,8 @@ def _print(report: object, as_json: bool) -> None:
         value = "" if check.value is None else f"{check.value:g} {check.unit}"
         click.echo(f"  {'ok  ' if check.ok else 'FAIL'} {check.name:24} {value}{limits} {check.message}".rstrip())
     passed = all(check.ok for check in report.self_test)
-    click.secho(f"{'PASS' if passed else 'FAIL'}  node {report.node}, settings generation {report.generation}", bold=True)
+    click.secho(
+        f"{'PASS' if passed else 'FAIL'}  node {report.node}, settings generation {report.generation}", bold=True
+    )
     if report.key_file:
         click.echo(f"its key is kept in {report.key_file}")

@@ -60,10 +60,10 @@ def describe() -> list[dict[str, str]]:
             assert isinstance(low, tuple) and isinstance(default, int)
             allowed = f"{', '.join(low)} [{low[default]}]"
         elif kind == "int":
-            allowed = f"{low} to {high} [{default}]"
+            allowed = f"{low!r} to {high} [{default!r}]"
         elif kind == "text":
-            allowed = f"text of {low} to {high} bytes"
+            allowed = f"text of {low!r} to {high} bytes"
         else:
-            allowed = f"hex of {low} to {high} bytes"
+            allowed = f"hex of {low!r} to {high} bytes"
         rows.append({"name": name, "allowed": allowed, "meaning": meaning})
     return rows

@@ -18,14 +18,13 @@ from typing import Any
 
 from judder.decode import decode
 from judder.decode.records import Hello
-from judder.device.events import Event, OnEvent, ignore
-from judder.device.repl import Repl
-from judder.ingest.console import ConsoleReader
-
 from judder.device import ports
+from judder.device.events import Event, OnEvent, ignore
 from judder.device.keyring import Keyring
 from judder.device.profile import Value
+from judder.device.repl import Repl
 from judder.errors import DecodeError, Refused, SelfTestFailed, Timeout
+from judder.ingest.console import ConsoleReader
 from judder_core import settings
 
 # Hex characters a call of service.append carries: well under the line the raw REPL takes in one go.
@@ -156,9 +155,11 @@ def _write(repl: Repl, payload: bytes, digest: str, tell: Callable[..., None]) -
 
 def _keep(keys: Path, node: str, payload: bytes, digest: str, about: Mapping[str, object]) -> Path:
     values, _ = settings.unpack(payload)
+    key = values["node_key"]
+    assert isinstance(key, bytes)
     entry: dict[str, object] = {
         "node_id": node,
-        "node_key": values["node_key"].hex(),
+        "node_key": key.hex(),
         "settings_sha256": digest,
         "settings": {name: settings.to_text(name, value) for name, value in values.items()},
         "firmware": about.get("firmware"),

@@ -70,7 +70,7 @@ def compare(pieces: Sequence[Piece], readings: Sequence[Reading], block: int) ->
 
     Blocks that lie across two pieces are left out, and so are pieces that are no recording.
     """
-    out = []
+    out: list[Comparison] = []
     start = 0
     for piece in pieces:
         recording = piece.recording

@@ -83,8 +83,11 @@ def recorded(path: Path, rate_hz: float | None = None, scale_g: float | None = N
 
     Each plays once from its first sample. Raises InputError.
     """
-    if path.is_dir():
-        return _folder(path)
+    return _folder(path) if path.is_dir() else recorded_file(path, rate_hz, scale_g)
+
+
+def recorded_file(path: Path, rate_hz: float | None = None, scale_g: float | None = None) -> Scenario:
+    """One NPY, CSV or WAV file, once from its first sample. Raises InputError."""
     recording = Recording.load(path, rate_hz, scale_g, loop=True)
     return Scenario(
         title=f"recording {path.name}",

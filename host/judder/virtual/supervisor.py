@@ -130,6 +130,7 @@ class Supervisor:
             wire.TIME: lambda _frame: b"",
             wire.RAW_OUTPUT: self._raw_output,
             wire.RESET: lambda _frame: self._boot(HARD_RESET),
+            wire.SOFT_RESET: lambda _frame: self._soft_reset(),
             wire.DEEPSLEEP: self._deep_sleep,
             wire.BITE: lambda _frame: self._boot(WDT_RESET),
             wire.POWER_CUT: self._cut_by_flash,
@@ -315,8 +316,12 @@ class Supervisor:
             self._emit(f"\r\nGuru Meditation Error: MicroPython ended by signal {-status}\r\n".encode())
             self._boot(HARD_RESET)
         else:
-            self._emit(b"MPY: soft reboot\r\n")
-            self._spawn(SOFT_RESET)
+            self._soft_reset()
+
+    def _soft_reset(self) -> None:
+        self._kill()
+        self._emit(b"MPY: soft reboot\r\n")
+        self._spawn(SOFT_RESET)
 
     # --- console
 
@@ -405,6 +410,8 @@ class Supervisor:
             "wake_reason": self._wake_reason,
             "rtc_memory": self._rtc_memory.hex(),
             "rtc_offset_s": self._rtc_offset_s,
+            # A chip select matters only with the transfer after it; anyone may be watching the other pins.
+            "cs_pins": [place.cs for place in self.bus.wiring.spi],
             "clock": self.clock.mode,
             "pace": self.clock.pace or 0,
             "now_us": self.clock.now_us,

@@ -47,11 +47,16 @@ def flush():
         _pos -= k
 
 
+def tell_time():
+    """Whoever looks at the board from outside sees everything up to now."""
+    if not _pos:
+        post(_wire.TIME, b"")
+    flush()
+
+
 def flush_if_due():
     if utime.ticks_diff(utime.ticks_ms(), _flushed_ms) >= FLUSH_MS:
-        if not _pos:
-            post(_wire.TIME, b"")
-        flush()
+        tell_time()
 
 
 def post(operation, payload):

@@ -7,6 +7,8 @@ import utime
 # What one look at the clock costs on an ESP32, about: a loop that waits by looking at the time gets on.
 LOOK_US = 5
 
+_LONG_US = 100000
+
 virtual = False
 rtc_offset_s = 0
 _pace = 0  # virtual seconds per real second at most, 0 for no limit
@@ -71,7 +73,10 @@ def advance(us):
         _fire(first)
         target = max(target, _t)
     _move(target)
-    _bus.flush_if_due()
+    if us >= _LONG_US:
+        _bus.tell_time()
+    else:
+        _bus.flush_if_due()
     if _pace:
         _keep_pace()
 

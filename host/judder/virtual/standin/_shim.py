@@ -43,7 +43,8 @@ def run(fd, names):
     for name in list(names):
         if name != "__name__":
             del names[name]
-    sys.atexit(lambda: _exit(names))
+    sys.atexit(_exit)
+    _track_files()
     gc.collect()
 
     mounted = _mount(vfs, esp32)
@@ -57,6 +58,9 @@ def run(fd, names):
     except KeyboardInterrupt as error:
         # Between the files rather than in one of them.
         sys.print_exception(error)
+    except SystemExit:
+        _exit()
+        _bus.call(_wire.SOFT_RESET)
     micropython.kbd_intr(-1)
     _bus.call(_wire.REPL)
 
@@ -112,20 +116,39 @@ def _file(name, names):
     return True
 
 
-def _exit(names):
-    # A soft reset closes every file by sweeping the heap. A process that ends does not: a file never closed would stay
-    # empty. Drop what the program holds, so that the collector finds and closes them.
-    names.clear()
-    for name in list(sys.modules):
-        if name[:1] != "_" and name not in ("machine", "esp32", "network", "select", "time", "gc"):
-            module = sys.modules[name]
-            try:
-                for key in list(module.__dict__):
-                    if key[:2] != "__":
-                        delattr(module, key)
-            except (AttributeError, TypeError):
-                pass
-            sys.modules.pop(name, None)
-    gc.collect()
-    gc.collect()
+_writing = []
+
+
+def _track_files():
+    # A soft reset closes every file by sweeping the heap, and so does the collector. Here it cannot: a file system
+    # closes a written file through the block device, which is Python, and Python cannot run inside the collector.
+    # So files open for writing are kept from it and closed before the process ends.
+    import builtins
+
+    real = open
+
+    def tracking(name, mode="r", *rest, **named):
+        file = real(name, mode, *rest, **named)
+        if "r" not in mode or "+" in mode:
+            _writing[:] = [f for f in _writing if _is_open(f)]
+            _writing.append(file)
+        return file
+
+    builtins.open = tracking
+
+
+def _is_open(file):
+    try:
+        file.tell()
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _exit():
+    for file in _writing:
+        try:
+            file.close()
+        except (OSError, ValueError):
+            pass
     _bus.flush()

@@ -24,6 +24,7 @@ WDT_ARM = 10  # <I timeout in milliseconds
 WDT_FEED = 11
 RTC_MEMORY = 12  # bytes to keep over deep sleep
 RTC_TIME = 13  # <q seconds to add to uptime to get the time since 2000
+SOFT_RESET = 15  # a boot file raised SystemExit: never answered
 FLASH_OP = 14  # <BIII 0 erase or 1 program, offset, length, bytes programmed over a zero
 
 # Peripherals

@@ -68,9 +68,14 @@ def _last():
     return True
 
 
+def _note(kind, offset, count, over):
+    _bus.post(_wire.FLASH_OP, struct.pack("<BIII", kind, offset, count, over))
+    _bus.flush()
+
+
 def _erase(offset):
     last = _last()
-    _bus.post(_wire.FLASH_OP, struct.pack("<BIII", 0, offset, SECTOR, 0))
+    _note(0, offset, SECTOR, 0)
     # A torn erase: the sector is neither what it was nor blank.
     _put(offset, memoryview(_ONES)[: SECTOR // 2 if last and _cut_mode == "torn" else SECTOR])
     if last:
@@ -101,7 +106,7 @@ def _program(offset, view):
                 over += 1
             old[i] = got
         _put(offset, memoryview(old))
-    _bus.post(_wire.FLASH_OP, struct.pack("<BIII", 1, offset, n, over))
+    _note(1, offset, n, over)
     if last:
         _bus.call(_wire.POWER_CUT)
 

@@ -113,6 +113,8 @@ class Pin:
         if level is None:
             return _bus.call(_wire.PIN_GET, bytes((self.id,)))[0]
         _bus.post(_wire.PIN_SET, bytes((self.id, 1 if level else 0)))
+        if self.id not in _config["cs_pins"]:
+            _bus.flush()
         return None
 
     def __call__(self, level=None):

@@ -1,0 +1,83 @@
+"""judder sim: virtual nodes to a broker or to stdout."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import urlsplit
+
+import click
+
+from judder.decode.records import Record
+from judder.errors import InputError
+
+_EPILOG = """\b
+Examples:
+  judder sim --nodes 5 --scenario mixed --minutes 10           JSON lines, as fast as this computer can
+  judder sim --nodes 20 --scenario failing --to mqtt://127.0.0.1:1883 --interval 10
+\b
+Scenarios: healthy, imbalance, misalignment, bearing, stopped, clipped, failing, mixed
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--nodes", type=click.IntRange(1, 200), default=3, show_default=True, help="How many.")
+@click.option("--scenario", default="mixed", show_default=True, help="What the machines do.")
+@click.option("--minutes", type=click.FloatRange(0.05), default=10, show_default=True, help="Of the nodes' time.")
+@click.option(
+    "--interval", type=click.IntRange(1, 86400), default=60, show_default=True, help="Seconds between readings."
+)
+@click.option("--to", "target", default="-", show_default=True, help="mqtt://host:port, or - for stdout.")
+@click.option("--pace", type=float, help="Node seconds per second here (default: 1 to a broker, no limit to stdout).")
+@click.option("--first", type=click.IntRange(0, 0xFFFF00), default=0, help="Number of the first node; makes its id.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line (stdout is JSON in any case).")
+def command(
+    nodes: int,
+    scenario: str,
+    minutes: float,
+    interval: int,
+    target: str,
+    pace: float | None,
+    first: int,
+    as_json: bool,
+) -> None:
+    """Virtual nodes, each running the real firmware on a MicroPython of its own (duty mode: they sleep in between)."""
+    from judder.virtual import sim
+
+    broker = _broker(target)
+
+    def show(node: str, record: Record, at_s: float) -> None:
+        click.echo(json.dumps({"node": node, "board_s": round(at_s, 1), **record.to_dict()}))
+
+    totals = sim.simulate(
+        nodes,
+        scenario,
+        duration_s=minutes * 60,
+        values={"interval_s": interval},
+        broker=broker,
+        pace=1.0 if pace is None and broker else pace,
+        first=first,
+        on_message=show if broker is None else lambda _node, _record, _time: None,
+    )
+    summary = {"nodes": totals.nodes, "console_messages": totals.messages, "node_seconds": round(totals.board_seconds)}
+    if as_json:
+        click.echo(json.dumps({"event": "report", **summary, "bad_frames": totals.bad_frames}))
+    else:
+        where = "over their consoles" if broker is None else f"over their consoles; readings went to {target}"
+        click.echo(
+            f"{totals.nodes} nodes, {totals.board_seconds:.0f} node seconds, {totals.messages} messages {where}",
+            err=True,
+        )
+
+
+def _broker(target: str) -> tuple[str, int] | None:
+    if target == "-":
+        return None
+    parts = urlsplit(target)
+    try:
+        port = parts.port or 1883
+    except ValueError:
+        port = 0
+    if parts.scheme != "mqtt" or not parts.hostname or not port or not re.fullmatch(r"/?", parts.path):
+        raise InputError(f"--to {target}: give mqtt://host:port, or - for stdout")
+    return parts.hostname, port

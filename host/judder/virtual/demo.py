@@ -1,0 +1,224 @@
+"""The main job with no hardware: build, flash, provision, measure, deliver, decode, check.
+
+A virtual board takes the place of the hardware. Everything else is the real thing: esptool, mpremote, MicroPython, the
+firmware, an MQTT broker, the decoder. At the bench the board keeps this computer's time; at the machine its clock is
+virtual, so minutes pass in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from judder.decode import decode
+from judder.decode.records import Ack, Alarm, Capture, Reading, Record
+from judder.device import boards, images
+from judder.device.boards import Board
+from judder.device.events import OnEvent, ignore
+from judder.device.flash import FlashReport, flash
+from judder.device.profile import Value
+from judder.device.provision import ProvisionReport, provision
+from judder.errors import DecodeError, InputError, JudderError
+from judder.ingest.mqtt import Subscriber
+from judder.sink.ndjson import NdjsonSink
+from judder.virtual import factory
+from judder.virtual.board import VirtualBoard
+from judder.virtual.broker import Broker
+from judder.virtual.clock import VIRTUAL
+from judder.virtual.compare import Comparison, compare
+from judder.virtual.scenario import Scenario
+from judder.virtual.wiring import Wiring
+from judder_core import codec, schema
+
+_SILENCE_S = 30.0  # real seconds without a message before the run is given up
+_CAPTURE_S = 20.0
+_AXIS_X = 1
+
+OnRecord = Callable[[Record, float], None]
+OnStep = Callable[[str], None]
+
+
+class DemoFailed(JudderError):
+    """A step ended and its result is not what it has to be."""
+
+
+@dataclass
+class Outcome:
+    """All that came of it. messages: (board time in s, record), as they arrived; waveform: fragments of one capture."""
+
+    scenario: Scenario
+    block: int
+    images: images.Images
+    flashed: FlashReport
+    provisioned: ProvisionReport
+    broker: str
+    messages: list[tuple[float, Record]] = field(default_factory=list)
+    waveform: list[Capture] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    bad_frames: int = 0
+    board_seconds: float = 0.0
+
+    @property
+    def readings(self) -> list[Reading]:
+        return [record for _time, record in self.messages if isinstance(record, Reading)]
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        return [record for _time, record in self.messages if isinstance(record, Alarm)]
+
+
+def run(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    board: Board | None = None,
+    pace: float | None = None,
+    on_step: OnStep = lambda _title: None,
+    on_event: OnEvent = ignore,
+    on_record: OnRecord = lambda _record, _time: None,
+    broker_kind: str | None = None,
+) -> Outcome:
+    """Run the whole chain; files go to `folder` (flash.bin, images/, readings.ndjson).
+
+    pace: at most so many seconds of the machine per second of yours. Raises DemoFailed and the errors of each step.
+    """
+    board = boards.load(boards.DEFAULT) if board is None else board
+    if not board.micropython.synthetic:
+        raise InputError(f"board {board.name} is a real one; the demonstration needs a virtual one: {boards.DEFAULT}")
+    folder.mkdir(parents=True, exist_ok=True)
+    on_step(f"build the firmware for {board.name}")
+    made = images.build(board, output=folder / "images")
+    with Broker(broker_kind) as broker:
+        flash_file = folder / "flash.bin"
+        flash_file.unlink(missing_ok=True)
+        # Another node every time: a fresh MAC, hence a fresh identity on the broker.
+        mac = factory.mac_address(int.from_bytes(os.urandom(3), "big"))
+        wanted = _settings(scenario, broker)
+        with VirtualBoard(flash_file, chip=board.chip.name, flash_size=board.flash_bytes, mac=mac) as bench:
+            on_step(f"flash the virtual board at {bench.port} with esptool")
+            flashed = flash(bench.port, board, images=made, on_event=on_event)
+            on_step("provision it through mpremote: identity, fresh key, settings, self-test")
+            provisioned = provision(bench.port, wanted, keys=folder / "keys", on_event=on_event)
+        on_step(f"run it at the machine: {scenario.title}; MQTT to {broker.kind} at {broker.host}:{broker.port}")
+        outcome = Outcome(scenario, int(wanted.get("block_samples", 4096)), made, flashed, provisioned, broker.kind)
+        _measure(outcome, flash_file, board, mac, broker, pace, folder, on_record)
+    on_step("check what arrived")
+    _check(outcome)
+    return outcome
+
+
+def _settings(scenario: Scenario, broker: Broker) -> dict[str, Value]:
+    link = schema.LINKS.index("wifi")
+    network: dict[str, Value] = {"wifi_ssid": "virtual", "mqtt_host": broker.host, "mqtt_port": broker.port}
+    return {"label": "demonstration", "mode": 1, "link": link, **network, **scenario.settings}
+
+
+def _measure(
+    outcome: Outcome,
+    flash_file: Path,
+    board: Board,
+    mac: bytes,
+    broker: Broker,
+    pace: float | None,
+    folder: Path,
+    on_record: OnRecord,
+) -> None:
+    scenario = outcome.scenario
+    wiring = Wiring.for_board(board, scenario.source, rate_hz=scenario.rate_hz)
+    log = folder / "readings.ndjson"
+    log.unlink(missing_ok=True)
+    with (
+        Subscriber(broker.host, broker.port) as subscriber,
+        NdjsonSink(log) as sink,
+        VirtualBoard(
+            flash_file,
+            chip=board.chip.name,
+            flash_size=board.flash_bytes,
+            mac=mac,
+            wiring=wiring,
+            clock=VIRTUAL,
+            pace=pace,
+        ) as virtual,
+    ):
+        node = outcome.provisioned.node
+        last = time.monotonic()
+        asked: float | None = None
+        while True:
+            message = subscriber.get(0.2)
+            now_s = virtual.now_us / 1e6
+            if message is not None and message.node == node and not message.is_status:
+                last = time.monotonic()
+                try:
+                    record = decode(message.payload)
+                except DecodeError:
+                    outcome.bad_frames += 1
+                    continue
+                sink.put(record, node=node, received_at=round(message.received_at, 3), board_s=round(now_s, 3))
+                _take(outcome, record, now_s, on_record)
+            if asked is None and now_s > scenario.duration_s and _all_in(outcome):
+                subscriber.send(node, _capture_command())
+                asked = time.monotonic()
+            if asked is not None and (_complete(outcome.waveform) or time.monotonic() - asked > _CAPTURE_S):
+                break
+            if time.monotonic() - last > _SILENCE_S:
+                raise DemoFailed(
+                    f"the node at {virtual.port} said nothing for {_SILENCE_S:g} s "
+                    f"({len(outcome.messages)} messages so far); run again, and look into {log}"
+                )
+        outcome.board_seconds = virtual.now_us / 1e6
+
+
+def _take(outcome: Outcome, record: Record, now_s: float, on_record: OnRecord) -> None:
+    if isinstance(record, Capture):
+        outcome.waveform.append(record)
+        return
+    if isinstance(record, Ack):
+        return
+    outcome.messages.append((now_s, record))
+    on_record(record, now_s)
+
+
+def _all_in(outcome: Outcome) -> bool:
+    """Every block of a recording has been reported; of an endless signal time alone decides."""
+    scenario = outcome.scenario
+    if scenario.rate_hz is None:
+        return True
+    blocks = int(round(scenario.duration_s * scenario.rate_hz) // outcome.block)
+    return any(reading.sequence is not None and reading.sequence >= blocks - 1 for reading in outcome.readings)
+
+
+def _capture_command() -> bytes:
+    request = schema.REQUESTS.index("capture") | _AXIS_X << 8
+    return codec.encode(schema.COMMAND, [1, schema.COMMAND_ACTIONS.index("request"), request])
+
+
+def _complete(fragments: list[Capture]) -> bool:
+    return bool(fragments) and len({part.index for part in fragments}) == fragments[0].count
+
+
+def _check(outcome: Outcome) -> None:
+    """Raises DemoFailed for the first thing that is not as it has to be."""
+    if outcome.bad_frames:
+        raise DemoFailed(f"{outcome.bad_frames} messages did not decode")
+    got = [reading.sequence for reading in outcome.readings]
+    if got != list(range(len(got))) or not got:
+        raise DemoFailed(f"readings are missing, doubled or out of order: sequences {got}")
+    if not _complete(outcome.waveform):
+        raise DemoFailed("the node did not deliver the waveform it was asked for")
+    if outcome.scenario.expects_alarm:
+        levels = [alarm.alarm_level for alarm in outcome.alarms]
+        if not any(level != "none" for level in levels):
+            raise DemoFailed("the machine became faulty and no alarm arrived")
+        if levels[-1] != "none":
+            raise DemoFailed("the machine was mended and the alarm did not clear")
+    outcome.comparisons = compare(outcome.scenario.pieces, outcome.readings, outcome.block)
+    wrong = [row for row in outcome.comparisons if not row.agrees]
+    if wrong:
+        row = wrong[0]
+        raise DemoFailed(
+            f"{row.recording}, axis {row.axis}: the node's numbers do not agree with the recording: RMS off by up to "
+            f"{row.rms_error_mg:.2f} mg, peak by {row.peak_error_mg:.2f} mg"
+        )
