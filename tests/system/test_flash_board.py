@@ -3,8 +3,10 @@
 import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,10 @@ from judder.device import boards, images, layout, partitions
 from judder.device.events import Event
 from judder.device.flash import FlashReport, compose, flash, split
 from judder.errors import FlashError, NoBoard, Timeout, WrongChip, exit_code
+from judder.virtual.identity import ESP32
 from judder.virtual.image import synthetic_micropython
+from judder.virtual.loader import Loader
+from judder.virtual.nor import NorFlash
 from judder_core import codec, line
 
 BOARD = boards.load("virtual-esp32s3")
@@ -214,20 +219,37 @@ def test_a_node_that_never_says_hello(path: Path, made: images.Images) -> None:
         assert run(board, made, wait_hello=False).hello is None
 
 
-def test_a_port_without_reset_lines_tells_which_buttons(path: Path, made: images.Images) -> None:
-    class Stop(Exception):
-        pass
-
+def test_a_port_without_reset_lines_tells_which_buttons_to_press(path: Path, made: images.Images) -> None:
+    # A serial server that passes raw bytes: somebody presses the buttons, here whoever reads the events.
+    other = replace(BOARD, chip=boards.load("esp32-generic").chip)
+    loader = Loader(NorFlash(path, 8 << 20), ESP32)
+    listener = socket.create_server(("127.0.0.1", 0))
+    clients: list[socket.socket] = []
     events: list[Event] = []
 
-    def stop_after(event: Event) -> None:
-        events.append(event)
-        if event.step == "connect":
-            raise Stop
+    def serve() -> None:
+        client, _ = listener.accept()
+        clients.append(client)
+        while data := client.recv(65536):
+            client.sendall(loader.feed(data))
 
-    with LoaderBoard(path) as board, pytest.raises(Stop):
-        flash(f"socket://127.0.0.1:{board.server.tcp_port}", BOARD, images=made, on_event=stop_after)
-    assert events[0].step == "press" and "hold BOOT, press and release RESET" in events[0].message
+    def press(event: Event) -> None:
+        events.append(event)
+        if event.step == "press RESET":
+            clients[0].sendall(HELLO)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with listener:
+        port = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+        report = flash(port, other, images=made, on_event=press, baud=115_200)
+    thread.join(5)
+    assert report.hello is not None and loader.flash.counters.bytes_programmed == report.bytes_written
+    pressed = {event.step: event.message for event in events if event.step.startswith("press")}
+    assert pressed == {
+        "press BOOT": "this port has no reset lines: hold BOOT, press and release RESET, release BOOT",
+        "press RESET": "press and release RESET on the board now",
+    }
 
 
 def test_esptools_variables_are_reported_as_ignored(

@@ -111,7 +111,7 @@ def flash(
     if ignored:
         job.tell("note", 1, 1, f"ignored: {', '.join(ignored)} (judder's own options decide)")
     if not ports.has_reset_lines(port):
-        job.tell("press", 1, 1, "this port has no reset lines: hold BOOT, press and release RESET, release BOOT")
+        job.tell("press BOOT", 1, 1, "this port has no reset lines: hold BOOT, press and release RESET, release BOOT")
     job.tell("connect", 0, 1)
     opened = CountedPort(ports.open_port(port, CONNECT_BAUD, _ADAPTER_TIMEOUT_S))
     try:
@@ -154,7 +154,7 @@ class _Job:
             opened.baudrate = ports.CONSOLE_BAUD
             self.tell("restart", 1, 1)
         if not lines and not watchdog:
-            self.tell("press", 1, 1, "press and release RESET on the board now")
+            self.tell("press RESET", 1, 1, "press and release RESET on the board now")
         report.wire_bytes_out, report.wire_bytes_in, report.turns = opened.bytes_out, opened.bytes_in, opened.turns
         if hello_s:
             self.tell("hello", 0, 1)
