@@ -55,11 +55,11 @@ class State:
         data = bytes(self._memory.memory())
         if len(data) < _HEAD_BYTES + _FIXED_BYTES:
             return
-        magic, version, _spare, crc = struct.unpack(_HEAD, data)
+        magic, version, spare, crc = struct.unpack_from(_HEAD, data, 0)
         body = data[_HEAD_BYTES:]
-        if magic != _MAGIC or version != _VERSION or binascii.crc32(body) & 0xFFFFFFFF != crc:
+        if magic != _MAGIC or version != _VERSION or spare or binascii.crc32(body) & 0xFFFFFFFF != crc:
             return
-        values = struct.unpack(_FORMAT, body)
+        values = struct.unpack_from(_FORMAT, body, 0)
         for i in range(len(FIELDS)):
             setattr(self, FIELDS[i][0], values[i])
         at = _FIXED_BYTES
