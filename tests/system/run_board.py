@@ -1,4 +1,4 @@
-"""A flash file with given boot.py and main.py, and a board that runs it with its console recorded: for run-mode tests."""
+"""A flash file with given boot.py and main.py, and a board that runs it, its console recorded."""
 
 from __future__ import annotations
 
@@ -43,13 +43,18 @@ def make_flash(path: Path, **files: str) -> Path:
     return path
 
 
-def mounted(path: Path, label: str = "vfs") -> LittleFS:
-    """The file system in a flash file, read by littlefs-python."""
+def files_in(path: Path, label: str = "vfs") -> dict[str, bytes]:
+    """Every file at the top of a file system in a flash file, read by littlefs-python."""
     row = find(layout(FLASH_BYTES), label)
     fs = LittleFS(block_size=4096, block_count=row.size // 4096, mount=False)
     fs.context.buffer = bytearray(path.read_bytes()[row.offset : row.end])
     fs.mount()
-    return fs
+    found = {}
+    for name in fs.listdir("/"):
+        with fs.open(name, "rb") as file:
+            found[name] = bytes(file.read())
+    fs.unmount()
+    return found
 
 
 class Recorded:
@@ -96,8 +101,8 @@ class Recorded:
                     raise AssertionError(f"no {pattern!r} within {timeout_s:g} s in:\n{text}")
                 self._news.wait(left_s)
 
-    def exec(self, code: str, pattern: str = r"\x04(.*)\x04>", timeout_s: float = 10.0) -> str:
-        """Run code in the raw REPL, without mpremote; returns what it printed, LF line ends. AssertionError if it raised."""
+    def exec(self, code: str, timeout_s: float = 10.0) -> str:
+        """Run code in the raw REPL, without mpremote; what it printed, with LF. AssertionError if it raised."""
         self.clear()
         self.board.type(b"\x01")
         self.wait("raw REPL; CTRL-B to exit\r\n>", timeout_s)

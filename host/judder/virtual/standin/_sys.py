@@ -9,8 +9,10 @@ import _wire
 
 
 class _RawOut:
-    def write(self, data):
-        data = bytes(data)
+    def write(self, data, *span):
+        # As every stream of MicroPython: write(buf), write(buf, length), write(buf, offset, length).
+        at = span[0] if len(span) == 2 else 0
+        data = bytes(memoryview(data)[at : at + span[-1]] if span else data)
         for at in range(0, len(data), 2048):
             _bus.call(_wire.RAW_OUTPUT, data[at : at + 2048])
         return len(data)
@@ -23,8 +25,8 @@ class _Out:
     def __init__(self):
         self.buffer = _RawOut()
 
-    def write(self, text):
-        return _real.stdout.write(text)
+    def write(self, *arguments):
+        return _real.stdout.write(*arguments)
 
     def flush(self):
         pass
