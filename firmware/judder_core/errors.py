@@ -17,7 +17,7 @@ class EncodeError(JudderError):
 class DecodeError(JudderError):
     """Bytes that are not a frame of this contract.
 
-    reason: what is wrong, in words. offset: byte it was found at, or None. hex: the whole frame, at most 64 bytes of it.
+    reason: what is wrong, in words. offset: byte it was found at, or None. hex: the frame, at most 64 bytes of it.
     """
 
     def __init__(self, reason: str, offset: "int | None" = None, data: bytes = b"") -> None:

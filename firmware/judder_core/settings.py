@@ -126,6 +126,8 @@ def check_together(values: "dict[str, int | str | bytes]") -> None:
     password = values["wifi_password"]
     if isinstance(password, str) and 0 < len(password.encode()) < 8:
         _clash("wifi_password", "8 to 63 characters (WPA), or empty for an open network")
+    if values["link"] == schema.LINKS.index("lorawan"):
+        _clash("link", "this version has no LoRaWAN yet; serial and wifi work")
     if values["link"] == schema.LINKS.index("wifi"):
         if not values["wifi_ssid"]:
             _clash("wifi_ssid", "link wifi needs the name of the network")

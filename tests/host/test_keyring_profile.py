@@ -60,7 +60,8 @@ def test_profile_gives_stored_values(tmp_path: Path) -> None:
         ("[settings]\ninterval = 30\n", "interval_s"),  # nearest name offered
         ("[settings]\ninterval_s = 86401\n", "86400"),
         ("[settings]\ninterval_s = -1\n", "interval_s"),
-        ('[settings]\ninterval_s = "30"\n', "interval_s"),
+        ('[settings]\ninterval_s = "soon"\n', "interval_s"),
+        ('[settings]\nlink = "lorawan"\n', "LoRaWAN"),
         ("[settings]\ninterval_s = true\n", "interval_s"),
         ('[settings]\nmode = "turbo"\n', "continuous"),
         ('[settings]\nmqtt_ca = "xyz"\n', "hex"),

@@ -25,6 +25,14 @@ COMMANDS = {
 }
 
 
+_NEEDS_SIM = ("sim", "replay", "demo")
+
+
+def _missing(command: str, error: ModuleNotFoundError) -> JudderError:
+    extra = "sim" if command in _NEEDS_SIM else "bench"
+    return JudderError(f"'judder {command}' needs the package '{error.name}': pip install 'judder[{extra}]'")
+
+
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -35,10 +43,7 @@ class _Lazy(click.Group):
         try:
             module = importlib.import_module(f"judder.cli.{cmd_name}")
         except ModuleNotFoundError as error:
-            extra = {"decode": "", "sim": "sim", "replay": "sim", "demo": "sim"}.get(cmd_name, "bench")
-            raise JudderError(
-                f"'judder {cmd_name}' needs the package '{error.name}': pip install 'judder[{extra}]'"
-            ) from error
+            raise _missing(cmd_name, error) from error
         command: click.Command = module.command
         return command
 
@@ -71,6 +76,12 @@ def main(arguments: list[str] | None = None) -> Any:
         if as_json:
             click.echo(json.dumps({"error": error.format_message(), "exit_code": 1}))
         error.show()
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        # Extras are imported where they are used, inside the commands.
+        if (error.name or "").split(".")[0] in ("judder", "judder_core"):
+            raise
+        click.echo(f"judder: {_missing(next(iter(arguments), ''), error)}", err=True)
         sys.exit(1)
     except JudderError as error:
         code = exit_code(error)
