@@ -2,11 +2,12 @@
 
 import importlib
 import io
+import shutil
 from pathlib import Path
 
 import pytest
 
-from judder.device import boards, build, images, layout
+from judder.device import assets, boards, build, images, layout
 from judder.errors import FlashError, InputError
 
 littlefs = importlib.import_module("littlefs")
@@ -134,3 +135,20 @@ def test_the_real_firmware_fits_every_board() -> None:
 def test_a_folder_that_is_no_firmware_tree_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder judder_core"):
         build.compile_tree("xtensawin", tmp_path / "out", firmware=tmp_path)
+
+
+def test_a_wheel_has_the_contract_once_and_builds_the_same(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = boards.load("virtual-esp32s3")
+    checkout = tmp_path / "checkout"
+    shutil.copytree(tree, checkout)
+    shutil.rmtree(checkout / "judder_core")
+    shutil.copytree(
+        assets.firmware() / "judder_core", checkout / "judder_core", ignore=shutil.ignore_patterns("*cache*")
+    )
+    wheel = tmp_path / "wheel"
+    shutil.copytree(checkout, wheel)
+    shutil.rmtree(wheel / "judder_core")
+    monkeypatch.setattr(assets, "firmware", lambda: wheel)
+    assert images.build(board).app_a == images.build(board, firmware=checkout).app_a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def compile_tree(
     With a board, its constants go in as `board.mpy`. firmware: another tree than the one that came with Judder.
     """
     firmware = assets.firmware() if firmware is None else firmware
-    jobs = [(path.relative_to(firmware), path.read_text(encoding="utf-8")) for path in _sources(firmware)]
+    jobs = [(relative, path.read_text(encoding="utf-8")) for relative, path in _sources(firmware)]
     if board is not None:
         jobs.append((Path("board.py"), board_module(board)))
 
@@ -81,11 +81,14 @@ def board_module(board: Board) -> str:
     return "".join(f"{name} = {value!r}\n" for name, value in values.items())
 
 
-def _sources(firmware: Path) -> Iterable[Path]:
-    for package in PACKAGES:
-        if not (firmware / package).is_dir():
-            raise InputError(f"{firmware}: there is no folder {package}, so this is no firmware tree")
-        yield from sorted((firmware / package).rglob("*.py"))
+def _sources(firmware: Path) -> Iterator[tuple[Path, Path]]:
+    """(path on the node, file here) of every module."""
+    for name in PACKAGES:
+        folder = assets.package(name, firmware)
+        if folder is None:
+            raise InputError(f"{firmware}: there is no folder {name}, so this is no firmware tree")
+        for path in sorted(folder.rglob("*.py")):
+            yield name / path.relative_to(folder), path
 
 
 def _compile(text: str, destination: Path, arch: str, name: str) -> int:
