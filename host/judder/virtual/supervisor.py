@@ -330,6 +330,8 @@ class Supervisor:
             self._on_output(data)
 
     def _read_output(self) -> None:
+        # What the node did before it printed comes first: whoever reads the line finds the clock and the pins so far.
+        self._read_bus()
         process = self._process
         if process is None:
             return
