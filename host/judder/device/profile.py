@@ -31,7 +31,8 @@ def from_table(table: Mapping[str, object]) -> dict[str, Value]:
 
 
 def load(path: Path) -> dict[str, Value]:
-    """Settings of a profile file. Raises InputError (file, TOML, sections) and SettingsError (a setting)."""
+    """Settings of a profile file. Raises InputError (file, TOML, sections) and SettingsError (one setting, or two
+    that contradict each other)."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -45,7 +46,9 @@ def load(path: Path) -> dict[str, Value]:
     if not isinstance(table, dict):
         raise InputError(f"{path}: [settings] must be a section with a line for each setting")
     try:
-        return from_table(table)
+        values = from_table(table)
+        settings.check_together({**settings.defaults(), **values})
+        return values
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}", error.name) from error
 

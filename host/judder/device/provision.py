@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from judder.decode import decode
 from judder.decode.records import Hello
@@ -23,25 +22,10 @@ from judder.device.events import Event, OnEvent, ignore
 from judder.device.keyring import Keyring
 from judder.device.profile import Value
 from judder.device.repl import Repl
+from judder.device.service import Check, Service
 from judder.errors import DecodeError, Refused, SelfTestFailed, Timeout
 from judder.ingest.console import ConsoleReader
 from judder_core import settings
-
-# Hex characters a call of service.append carries: well under the line the raw REPL takes in one go.
-_CHUNK = 512
-
-
-@dataclass(slots=True)
-class Check:
-    """One line of the node's self-test. low and high are the limits, in unit; None: not limited on that side."""
-
-    name: str
-    ok: bool
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    message: str = ""
 
 
 @dataclass(slots=True)
@@ -71,6 +55,7 @@ def provision(
     on_event: OnEvent = ignore,
     self_test: bool = True,
     hello_timeout_s: float = 30.0,
+    answer_timeout_s: float = 20.0,
     draw_key: Callable[[int], bytes] = secrets.token_bytes,
 ) -> ProvisionReport:
     """Give the node at `port` its settings (names and stored values, see judder.device.profile) and a fresh key.
@@ -86,8 +71,8 @@ def provision(
 
     with Repl(port) as repl:
         tell("connect", 0, 1)
-        repl.enter()
-        about = _call(repl, "describe()")
+        service = Service(repl, answer_timeout_s)
+        about = service.describe()
         node = str(about["node_id"])
         tell("connect", 1, 1, f"node {node}")
 
@@ -97,8 +82,9 @@ def provision(
         digest = hashlib.sha256(payload).hexdigest()
         key_file = _keep(keys, node, payload, digest, about) if keys is not None else None
 
-        generation = _write(repl, payload, digest, tell)
-        held = _call(repl, "describe()")
+        tell("settings", 0, len(payload))
+        generation = service.write_settings(payload, lambda done, total: tell("settings", done, total))
+        held = service.describe()
         if held.get("settings_sha256") != digest:
             raise Refused(f"node {node} holds other settings than were sent; run the command again")
         tell("compare", 1, 1, f"generation {generation}")
@@ -106,7 +92,7 @@ def provision(
         checks: list[Check] = []
         if self_test:
             tell("self-test", 0, 1)
-            checks = [Check(**row) for row in _call(repl, "self_test()", timeout_s=60)["checks"]]
+            checks = service.self_test()
             tell("self-test", 1, 1, f"{sum(check.ok for check in checks)} of {len(checks)} passed")
 
         tell("restart", 0, 1)
@@ -131,26 +117,6 @@ def provision(
         what = ", ".join(f"{check.name}{': ' + check.message if check.message else ''}" for check in failed)
         raise SelfTestFailed(f"node {node} is provisioned, its self-test failed: {what}", report)
     return report
-
-
-def _call(repl: Repl, call: str, timeout_s: float = 20.0) -> dict[str, Any]:
-    """One call of node.service; its last printed line is a JSON object."""
-    answer = repl.eval_json(f"from node import service; service.{call}", timeout_s)
-    if not isinstance(answer, dict):
-        raise Refused(f"the node answered '{answer}' to {call}; flash it again with this version of judder")
-    if answer.get("ok") is False:
-        raise Refused(f"the node refused: {answer.get('error', 'no reason given')}")
-    return answer
-
-
-def _write(repl: Repl, payload: bytes, digest: str, tell: Callable[..., None]) -> int:
-    text = payload.hex()
-    tell("settings", 0, len(payload))
-    _call(repl, f"begin({len(payload)})")
-    for at in range(0, len(text), _CHUNK):
-        _call(repl, f"append('{text[at : at + _CHUNK]}')")
-        tell("settings", min(at + _CHUNK, len(text)) // 2, len(payload))
-    return int(_call(repl, f"commit('{digest}')")["generation"])
 
 
 def _keep(keys: Path, node: str, payload: bytes, digest: str, about: Mapping[str, object]) -> Path:
