@@ -1,0 +1,59 @@
+"""README: its profile loads, its Python runs, its commands and options exist, its links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from judder.cli.main import cli
+from judder.device import profile
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines += re.findall(r"`((?:\.venv/bin/)?judder [a-z][^`|]*)`", README)
+    found = [shlex.split(line, comments=True) for line in lines]
+    return [words[1:] for words in found if words and words[0].endswith("judder")]
+
+
+def test_profile_loads(tmp_path: Path) -> None:
+    (text,) = blocks("toml")
+    path = tmp_path / "first.toml"
+    path.write_text(text)
+    assert profile.load(path)["interval_s"] == 5
+
+
+def test_python_runs() -> None:
+    (text,) = blocks("python")
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_command_and_its_options_exist(words: list[str]) -> None:
+    context = click.Context(cli)
+    command = cli.get_command(context, words[0])
+    assert command is not None, words[0]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    used = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+    assert used <= known, used - known
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"\bmake ([a-z]+)", README)) <= targets
+
+
+@pytest.mark.parametrize("page", ["README.md", "tests/README.md", "boards/README.md", "firmware/README.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
