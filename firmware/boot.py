@@ -5,6 +5,7 @@ import sys
 
 import esp32
 import machine
+import micropython
 import vfs
 
 RUN_APPLICATION = False
@@ -36,11 +37,18 @@ def _mount():
 
 
 try:
-    if "/app" not in sys.path:
-        _mount()
-    RUN_APPLICATION = True
+    # Ctrl-C must not find the slot half mounted: whoever sends it wants to use what is in there.
+    micropython.kbd_intr(-1)
+    try:
+        if "/app" not in sys.path:
+            _mount()
+    finally:
+        micropython.kbd_intr(3)
     if _boot_held():
-        RUN_APPLICATION = False
         print("judder: safe mode, BOOT is held: the application does not run")
+    else:
+        RUN_APPLICATION = True
+except KeyboardInterrupt:
+    print("judder: stopped before the application ran")
 except Exception as error:
     print("judder: no application (%s): flash the board again with 'judder flash'" % error)

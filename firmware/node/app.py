@@ -135,15 +135,16 @@ class Node:
         named["flags"] = flags
         return build.hello(named)
 
-    def announce(self, on_console: bool) -> None:
-        """HELLO over the link, and on the console whatever the link is."""
+    def announce(self, starting: bool) -> None:
+        """HELLO over the link; when starting, on the console at once, whatever the link is and whatever comes next."""
         values = self.hello()
-        if self.config.provisioned:
-            self.state.hello_at_ms = self.clock.uptime_ms()
-            self.delivery.put(schema.HELLO, values, self.state.hello_at_ms)
-        if on_console and (not self.config.provisioned or self.link is not self.console):
+        if starting:
             message = build.finish(build.pack(schema.HELLO, values), 0, self.console.limit())
             self.console.send(message, False)
+        if self.config.provisioned:
+            self.state.hello_at_ms = self.clock.uptime_ms()
+            if not starting or self.link is not self.console:
+                self.delivery.put(schema.HELLO, values, self.state.hello_at_ms)
 
     def battery_mv(self):
         """None when the board cannot tell."""

@@ -1,4 +1,4 @@
-"""One block: features, alarm levels, faults. Real thresholds, the twins of the kernels, sensors that are told what to say."""
+"""One block: features, alarm levels, faults. Real thresholds, the kernels' twins, sensors that are told what to say."""
 
 from __future__ import annotations
 

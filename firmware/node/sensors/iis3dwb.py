@@ -80,6 +80,7 @@ class IIS3DWB:
         self._span_us = 0
         self._anchor_us = 0
         self._anchor_words = 0
+        self._level = 0
 
     def identify(self) -> None:
         """Raises SensorError."""
