@@ -8,6 +8,7 @@ The reset lines choose between the boot loader and the application as on a devel
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from judder.errors import DeviceError
 from judder.virtual import lines
 from judder.virtual.bus import AccessPoint, Bus
+from judder.virtual.chip_state import FlashCut
 from judder.virtual.clock import REAL, BoardClock
 from judder.virtual.counters import Counters
 from judder.virtual.identity import identity_of
@@ -23,10 +25,12 @@ from judder.virtual.loader import DEFAULT_MAC, Loader
 from judder.virtual.nor import NorFlash
 from judder.virtual.ptyport import PtyServer
 from judder.virtual.rfc2217 import Server
-from judder.virtual.supervisor import HARD_RESET, OFF, PWRON_RESET, FlashCut, Supervisor
+from judder.virtual.rom import HARD_RESET, PWRON_RESET
+from judder.virtual.supervisor import OFF, Supervisor
 from judder.virtual.wiring import Wiring
 
 _START_TIMEOUT_S = 20.0
+_log = logging.getLogger(__name__)
 
 
 class VirtualBoard:
@@ -128,7 +132,7 @@ class VirtualBoard:
         mode: "drop" (that operation has not happened), "torn" (half of it has) or "complete". power_lost is set then.
         """
         self.power_lost.clear()
-        self._supervisor.cut = FlashCut(after, mode)
+        self._supervisor.chip.cut = FlashCut(after, mode)
 
     def restart(self) -> None:
         """Battery out and in again: RTC memory and chips forget, the clock starts from zero."""
@@ -160,6 +164,8 @@ class VirtualBoard:
         self._await_up()
 
     def _await_up(self) -> None:
+        if self._supervisor.is_current_thread:
+            return  # called by a listener: nothing can happen before it returns
         self._supervisor.up.wait(_START_TIMEOUT_S)
         if self._supervisor.failure is not None:
             raise self._supervisor.failure
@@ -195,8 +201,11 @@ class VirtualBoard:
 
     def _output(self, data: bytes) -> None:
         self._server.send(data)
-        for callback in self._callbacks:
-            callback(data)
+        for callback in tuple(self._callbacks):
+            try:
+                callback(data)
+            except Exception:  # the board goes on whatever its listeners do
+                _log.exception("a listener of the virtual board's console failed")
 
     def _input(self, data: bytes) -> None:
         if not self._downloading:

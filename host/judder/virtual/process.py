@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,9 +36,10 @@ def find_micropython(command: str | Sequence[str] | None = None) -> list[str]:
     command = command or os.environ.get("MICROPYTHON") or None
     if command is not None:
         words = shlex.split(command) if isinstance(command, str) else list(command)
-        if not Path(words[0]).is_file():
+        program = shutil.which(words[0])
+        if program is None:
             raise InputError(f"no MicroPython at '{words[0]}': give the path of its PC build (1.27 or newer)")
-        return ["exec", *words]
+        return ["exec", program, *words[1:]]
     found = importlib.util.find_spec("micropython_run")
     if found is None or found.origin is None:
         raise InputError("a virtual board needs MicroPython for the PC: pip install 'judder[sim]'")

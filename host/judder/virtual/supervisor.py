@@ -21,29 +21,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from judder.errors import DeviceError, InputError
-from judder.virtual import firmware_check
+from judder.errors import DeviceError
+from judder.virtual import rom
 from judder.virtual.bus import Bus, Frame, FrameReader, Refused
+from judder.virtual.chip_state import ChipState
 from judder.virtual.clock import BoardClock
 from judder.virtual.console import ConsoleFilter
 from judder.virtual.counters import Counters
 from judder.virtual.identity import ChipIdentity
 from judder.virtual.process import NodeProcess, find_micropython
+from judder.virtual.rom import DEEPSLEEP_RESET, HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET
 from judder.virtual.standin import _wire as wire
 
-# machine.reset_cause() of the esp32 port.
-PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-_TIMER_WAKE = 4
-# What the ROM prints about them (ESP32-S3 technical reference manual, table "Reset Source").
-_ROM_CAUSE = {
-    PWRON_RESET: "0x1 (POWERON)",
-    HARD_RESET: "0xc (RTC_SW_CPU_RST)",
-    WDT_RESET: "0x7 (TG0WDT_SYS_RST)",
-    DEEPSLEEP_RESET: "0x5 (DSLEEP)",
-}
+_TIMER_WAKE = 4  # machine.wake_reason() of the esp32 port
 
 OFF, HELD, RUNNING, ASLEEP, HALTED = "off", "held", "running", "asleep", "halted"
 
@@ -51,26 +43,9 @@ BOOT_US = 300_000  # ROM, second-stage boot loader and MicroPython's own start, 
 _HELD_INPUT_BYTES = 4096
 _DOG_LOOK_S = 0.1
 
-CUT_MODES = ("drop", "torn", "complete")
-
-
-@dataclass
-class FlashCut:
-    """Power goes at the `after`-th erase or program from now on (1: the next).
-
-    mode: drop (it has not happened), torn (half of it has), complete (it has, nothing after it).
-    """
-
-    after: int
-    mode: str = "drop"
-
-    def __post_init__(self) -> None:
-        if self.after < 1 or self.mode not in CUT_MODES:
-            raise InputError(f"flash cut after {self.after}, {self.mode}: after from 1, mode of {', '.join(CUT_MODES)}")
-
 
 class Supervisor:
-    """on_output(bytes): console output. on_power_lost(): the node died at a FlashCut. Both from our thread.
+    """on_output(bytes): console output. on_power_lost(): the node died where `chip.cut` says. Both from our thread.
 
     start() and stop() frame its life; boot(), hold(), feed() and power_cut() may be called from any thread.
     """
@@ -99,7 +74,7 @@ class Supervisor:
         self._micropython = find_micropython(micropython)
         self.state = OFF
         self.failure: DeviceError | None = None
-        self.cut: FlashCut | None = None
+        self.chip = ChipState(clock, counters)
         self._process: NodeProcess | None = None
         self._console = ConsoleFilter()
         self._frames = FrameReader()
@@ -108,13 +83,6 @@ class Supervisor:
         self._cause = PWRON_RESET
         self._wake_reason = 0
         self._wake_at_s: float | None = None
-        self._rtc_memory = b""
-        self._rtc_offset_s = 0
-        self._wdt_ms = 0
-        self._wdt_fed_us = 0
-        self._wdt_fed_s = 0.0
-        self._idle_cpu_s = 0.0
-        self._idle_frames = -1
         self._frame_count = 0
         self.up = threading.Event()  # the boot files run, or there is nothing to run
         self._commands: deque[Callable[[], None]] = deque()
@@ -125,20 +93,15 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._life: dict[int, Callable[[Frame], bytes | None]] = {
             wire.HELLO: self._hello,
-            wire.RUN: self._run_begins,
+            wire.RUN: lambda _frame: b"",
             wire.REPL: self._repl_begins,
-            wire.TIME: lambda _frame: b"",
             wire.RAW_OUTPUT: self._raw_output,
             wire.RESET: lambda _frame: self._boot(HARD_RESET),
             wire.SOFT_RESET: lambda _frame: self._soft_reset(),
             wire.DEEPSLEEP: self._deep_sleep,
             wire.BITE: lambda _frame: self._boot(WDT_RESET),
             wire.POWER_CUT: self._cut_by_flash,
-            wire.WDT_ARM: self._arm_watchdog,
-            wire.WDT_FEED: self._feed_watchdog,
-            wire.RTC_MEMORY: self._keep_rtc_memory,
-            wire.RTC_TIME: self._keep_rtc_time,
-            wire.FLASH_OP: self._count_flash,
+            **self.chip.handlers,
         }
 
     # --- from any thread
@@ -155,7 +118,7 @@ class Supervisor:
             return
         self._stopping = True
         self._wake()
-        if self._thread is not threading.current_thread():
+        if not self.is_current_thread:
             self._thread.join(10)
         self._thread = None
 
@@ -176,8 +139,13 @@ class Supervisor:
         """Console input."""
         self._post(lambda: self._input(data), wait=False)
 
+    @property
+    def is_current_thread(self) -> bool:
+        """The caller is the thread of the board."""
+        return threading.current_thread() is self._thread
+
     def _post(self, command: Callable[[], None], wait: bool) -> None:
-        if threading.current_thread() is self._thread:
+        if self.is_current_thread:
             command()
             return
         done = threading.Event()
@@ -222,36 +190,26 @@ class Supervisor:
     def _timeout_s(self) -> float | None:
         if self._wake_at_s is not None:
             return max(0.0, self._wake_at_s - time.monotonic())
-        return _DOG_LOOK_S if self._wdt_ms and self._process is not None else None
+        return _DOG_LOOK_S if self.chip.watchdog.timeout_ms and self._process is not None else None
 
     def _look_at_the_time(self) -> None:
         if self._wake_at_s is not None and time.monotonic() >= self._wake_at_s:
             self._boot(DEEPSLEEP_RESET, _TIMER_WAKE)
-        elif self._wdt_ms and self._process is not None and self._dog_is_due(self._process):
+        elif self._process is not None and self.chip.watchdog.bites(self._process, self._frame_count):
             self._boot(WDT_RESET)
-
-    def _dog_is_due(self, process: NodeProcess) -> bool:
-        if not self.clock.is_virtual:
-            return time.monotonic() - self._wdt_fed_s > self._wdt_ms / 1000
-        # Virtual time stands still in a loop that does nothing: then the processor time it burns is what counts.
-        used_s = process.cpu_seconds()
-        if self._frame_count != self._idle_frames:
-            self._idle_frames, self._idle_cpu_s = self._frame_count, used_s
-        return used_s - self._idle_cpu_s > self._wdt_ms / 1000
 
     # --- process
 
     def _boot(self, cause: int, wake_reason: int = 0) -> None:
         self._kill()
         self._wake_at_s = None
-        self._wdt_ms = 0
+        self.chip.watchdog.disarm()
         self._console.raw = False
         if cause == PWRON_RESET:
-            self._rtc_memory = b""
-            self._rtc_offset_s = -(self.clock.now_us // 1_000_000)
+            self.chip.power_on()
         self.counters.boots += 1
-        self._emit(f"{self._identity.banner}rst:{_ROM_CAUSE[cause]},boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n".encode())
-        complaint = firmware_check.complaint(self._flash, self._identity.chip)
+        self._emit(rom.greeting(self._identity, cause))
+        complaint = rom.complaint(self._flash, self._identity.chip)
         if complaint is not None:
             self._emit(complaint)
             self.state = HALTED
@@ -266,8 +224,11 @@ class Supervisor:
         self._console.restart()
         self._frames = FrameReader()
         self._held_input = bytearray()
-        self._process = NodeProcess(self._micropython)
-        self._idle_frames = -1
+        try:
+            self._process = NodeProcess(self._micropython)
+        except OSError as error:
+            self._fail(DeviceError(f"cannot start MicroPython ({error.strerror}): close other programs and try again"))
+            return
         self._selector.register(self._process.output, selectors.EVENT_READ, self._read_output)
         self._selector.register(self._process.bus, selectors.EVENT_READ, self._read_bus)
         self._bus_closed = False
@@ -292,9 +253,7 @@ class Supervisor:
     def _halt(self, state: str) -> None:
         self._kill()
         self._wake_at_s = None
-        self._wdt_ms = 0
-        if state == OFF:
-            self._rtc_memory = b""
+        self.chip.watchdog.disarm()
         self.state = state
 
     def _ended(self) -> None:
@@ -307,16 +266,19 @@ class Supervisor:
         assert process is not None
         status = process.close()
         if never_spoke:
-            self.failure = DeviceError(
-                f"MicroPython does not start (exit status {status}); try by hand: {' '.join(self._micropython[1:])}"
-            )
-            self.state = HALTED
-            self.up.set()
+            tried = " ".join(self._micropython[1:])
+            self._fail(DeviceError(f"MicroPython does not start (exit status {status}); try by hand: {tried}"))
         elif status < 0:
             self._emit(f"\r\nGuru Meditation Error: MicroPython ended by signal {-status}\r\n".encode())
             self._boot(HARD_RESET)
         else:
             self._soft_reset()
+
+    def _fail(self, error: DeviceError) -> None:
+        self.failure = error
+        self._emit(f"{error}\r\n".encode())
+        self.state = HALTED
+        self.up.set()
 
     def _soft_reset(self) -> None:
         self._kill()
@@ -332,27 +294,22 @@ class Supervisor:
     def _read_output(self) -> None:
         # What the node did before it printed comes first: whoever reads the line finds the clock and the pins so far.
         self._read_bus()
-        process = self._process
-        if process is None:
-            return
-        try:
-            data = os.read(process.output, 65536)
-        except BlockingIOError:
-            return
-        if data:
-            self._emit(self._console.feed(data))
-        else:
+        if not self._drain_output():
             self._ended()
 
-    def _drain_output(self) -> None:
-        while self._process is not None:
+    def _drain_output(self) -> bool:
+        """What has been printed so far; False when the console is closed, because the process ends."""
+        for _ in range(16):  # a flood of output must not keep everything else waiting
+            if self._process is None:
+                break
             try:
                 data = os.read(self._process.output, 65536)
             except BlockingIOError:
-                return
+                break
             if not data:
-                return
+                return False
             self._emit(self._console.feed(data))
+        return True
 
     def _input(self, data: bytes) -> None:
         if self._held_input is not None:
@@ -398,6 +355,7 @@ class Supervisor:
                 process.bus.sendall(reply)
                 process.bus.setblocking(False)
         if frame.operation == wire.RUN:
+            self.up.set()
             held, self._held_input = self._held_input, None
             process.write(bytes(held or b""))
 
@@ -410,24 +368,12 @@ class Supervisor:
             "build": f"JUDDER_VIRTUAL_{title}",
             "reset_cause": self._cause,
             "wake_reason": self._wake_reason,
-            "rtc_memory": self._rtc_memory.hex(),
-            "rtc_offset_s": self._rtc_offset_s,
             # A chip select matters only with the transfer after it; anyone may be watching the other pins.
             "cs_pins": [place.cs for place in self.bus.wiring.spi],
-            "clock": self.clock.mode,
-            "pace": self.clock.pace or 0,
-            "now_us": self.clock.now_us,
-            "wdt_ms": self._wdt_ms,
-            "wdt_due_us": self._wdt_fed_us + self._wdt_ms * 1000,
             "raw_repl": self._console.raw,
-            "cut_after": self.cut.after if self.cut else 0,
-            "cut_mode": self.cut.mode if self.cut else "",
+            **self.chip.config(),
         }
         return json.dumps(config).encode()
-
-    def _run_begins(self, _frame: Frame) -> bytes:
-        self.up.set()
-        return b""
 
     def _repl_begins(self, _frame: Frame) -> bytes:
         self._drain_output()
@@ -449,33 +395,6 @@ class Supervisor:
             self.clock.pass_over(ms * 1000)
 
     def _cut_by_flash(self, _frame: Frame) -> None:
-        self.cut = None
+        self.chip.cut = None
         self._halt(OFF)
         self._on_power_lost()
-
-    def _arm_watchdog(self, frame: Frame) -> bytes:
-        (self._wdt_ms,) = struct.unpack("<I", frame.payload)
-        return self._feed_watchdog(frame)
-
-    def _feed_watchdog(self, frame: Frame) -> bytes:
-        self._wdt_fed_us, self._wdt_fed_s = frame.time_us, time.monotonic()
-        return b""
-
-    def _keep_rtc_memory(self, frame: Frame) -> bytes:
-        self._rtc_memory = frame.payload
-        return b""
-
-    def _keep_rtc_time(self, frame: Frame) -> bytes:
-        (self._rtc_offset_s,) = struct.unpack("<q", frame.payload)
-        return b""
-
-    def _count_flash(self, frame: Frame) -> bytes:
-        operation, _offset, length, over = struct.unpack("<BIII", frame.payload)
-        if operation == 0:
-            self.counters.sectors_erased += 1
-        else:
-            self.counters.bytes_programmed += length
-            self.counters.over_programs += over
-        if self.cut is not None:
-            self.cut.after -= 1
-        return b""

@@ -1,4 +1,4 @@
-"""Would the boot ROM and the second-stage boot loader find something to start in this flash?"""
+"""What the boot ROM and the second-stage boot loader do before MicroPython starts: say why, look for it in flash."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ from judder.device.chips import Chip
 from judder.device.espimage import MAGIC
 from judder.device.layout import SECTOR_BYTES, TABLE_OFFSET, TYPE_APP
 from judder.errors import FlashError
+from judder.virtual.identity import ChipIdentity
+
+# machine.reset_cause() of the esp32 port.
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+# ESP32-S3 technical reference manual, table "Reset Source".
+_CAUSES = {
+    PWRON_RESET: "0x1 (POWERON)",
+    HARD_RESET: "0xc (RTC_SW_CPU_RST)",
+    WDT_RESET: "0x7 (TG0WDT_SYS_RST)",
+    DEEPSLEEP_RESET: "0x5 (DSLEEP)",
+}
+
+
+def greeting(identity: ChipIdentity, cause: int) -> bytes:
+    """First lines after a reset that is not a soft one."""
+    return f"{identity.banner}rst:{_CAUSES[cause]},boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n".encode()
 
 
 def complaint(flash: Path, chip: Chip) -> bytes | None:
