@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from judder.cli.progress import Progress
 from judder.errors import SelfTestFailed
+
+if TYPE_CHECKING:
+    from judder.device.service import Check
 
 _EPILOG = """\b
 Examples:
@@ -77,12 +81,22 @@ def _print(report: object, as_json: bool) -> None:
         click.echo(json.dumps({"event": "report", **report.to_dict()}))
         return
     for check in report.self_test:
-        limits = "" if check.low is None and check.high is None else f"  (allowed {check.low} to {check.high})"
-        value = "" if check.value is None else f"{check.value:g} {check.unit}"
-        click.echo(f"  {'ok  ' if check.ok else 'FAIL'} {check.name:24} {value}{limits} {check.message}".rstrip())
+        unit = "" if check.unit == "1" else f" {check.unit}"
+        value = "" if check.value is None else f"{check.value:g}{unit}"
+        click.echo(
+            f"  {'ok  ' if check.ok else 'FAIL'} {check.name:20} {value:14} {_limits(check)}{check.message}".rstrip()
+        )
     passed = all(check.ok for check in report.self_test)
     click.secho(
         f"{'PASS' if passed else 'FAIL'}  node {report.node}, settings generation {report.generation}", bold=True
     )
     if report.key_file:
         click.echo(f"its key is kept in {report.key_file}")
+
+
+def _limits(check: Check) -> str:
+    if check.low is None and check.high is None:
+        return ""
+    if check.high is None:
+        return f"(at least {check.low:g}) "
+    return f"(at most {check.high:g}) " if check.low is None else f"({check.low:g} to {check.high:g}) "
