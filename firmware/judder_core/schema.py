@@ -171,8 +171,8 @@ HELLO_SENSOR_FAULT = 1 << 3
 HELLO_SAFE_MODE = 1 << 4
 
 # Index 0 of the sensor tables: none fitted. In settings, index 0 reads "board": take what board.toml names.
-VIBRATION_SENSORS = ("none", "synthetic", "iis3dwb")
-TEMPERATURE_SENSORS = ("none", "synthetic", "tmp117")
+VIBRATION_SENSORS = ("none", "synthetic", "iis3dwb", "adxl345", "adxl355", "lis2dw12", "lis3dh", "mpu6050")
+TEMPERATURE_SENSORS = ("none", "synthetic", "tmp117", "ds18b20", "max31865")
 LINKS = ("serial", "wifi", "lorawan")
 
 CAPTURE_CONTENTS = ("waveform",)
