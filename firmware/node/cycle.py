@@ -48,7 +48,7 @@ class Cycle:
         self.temperature_dc = None
         self.why = ""
 
-    def measure(self, now_ms: int, patient: bool) -> list:
+    def measure(self, now_ms: int, patient: bool) -> tuple:
         """One block. patient: wait for the thermometer rather than repeat its last value.
 
         Returns the alarm levels that changed: (metric, level, value, limit).
@@ -57,11 +57,11 @@ class Cycle:
         self._begin_temperature(now_ms)
         usable = self._acquire()
         self._end_temperature(now_ms, patient)
-        changes = []
+        changes = ()
         if usable:
-            self._decide(changes, METRIC_RMS, self._rms_limits, self.rms_mg[self.axis - 1])
+            changes = self._decide(changes, METRIC_RMS, self._rms_limits, self.rms_mg[self.axis - 1])
         if self.temperature_dc is not None:
-            self._decide(changes, METRIC_TEMPERATURE, self._temperature_limits, self.temperature_dc)
+            changes = self._decide(changes, METRIC_TEMPERATURE, self._temperature_limits, self.temperature_dc)
         return changes
 
     def level(self) -> int:
@@ -157,7 +157,8 @@ class Cycle:
         self.why = str(error)
 
     @staticmethod
-    def _decide(changes: list, metric: int, limits, value: int) -> None:
+    def _decide(changes: tuple, metric: int, limits, value: int) -> tuple:
         before = limits.level
         if limits.update(value) != before:
-            changes.append((metric, limits.level, value, limits.limit))
+            return changes + ((metric, limits.level, value, limits.limit),)
+        return changes

@@ -8,16 +8,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FIRMWARE = Path(os.environ.get("JUDDER_TEST_FIRMWARE") or ROOT / "firmware")
+FIRMWARE = ROOT / "firmware"
 FAKES = Path(__file__).parent / "fakes"
 MICROPYTHON = os.environ.get("MICROPYTHON") or str(Path(sys.executable).parent / "micropython")
 
 
-def start(
-    script: str | Path, *arguments: str, path: list[Path] | None = None, **environment: str
-) -> subprocess.Popen[str]:
+def start(script: str | Path, *arguments: str, firmware: Path = FIRMWARE, **environment: str) -> subprocess.Popen[str]:
     """A MicroPython process with its output in a pipe."""
-    places = [FAKES, *(path or []), FIRMWARE]
+    places = [FAKES, firmware]
     env = {**os.environ, "MICROPYPATH": ":".join([str(place) for place in places]), **environment}
     return subprocess.Popen(
         [MICROPYTHON, str(script), *arguments],
@@ -30,10 +28,10 @@ def start(
 
 
 def run(
-    script: str | Path, *arguments: str, timeout_s: float = 60, path: list[Path] | None = None, **environment: str
+    script: str | Path, *arguments: str, timeout_s: float = 60, firmware: Path = FIRMWARE, **environment: str
 ) -> str:
     """Output of a script that has to succeed."""
-    process = start(script, *arguments, path=path, **environment)
+    process = start(script, *arguments, firmware=firmware, **environment)
     try:
         output, _ = process.communicate(timeout=timeout_s)
     finally:

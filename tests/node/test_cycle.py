@@ -136,7 +136,7 @@ def test_a_lossy_block_decides_nothing() -> None:
     vibration.data = sine((9000, 0, 0))
     vibration.lost = 3
     cycle = make(vibration)
-    assert cycle.measure(0, True) == []
+    assert cycle.measure(0, True) == ()
     assert cycle.level() == 0
     assert cycle.rms_mg is not None
     vibration.lost = 0
@@ -159,12 +159,12 @@ def test_a_sensor_that_fails_is_a_fault_keeps_the_alarm_and_is_tried_again(fault
     cycle.measure(0, True)
     assert cycle.level() == 2
     vibration.fault = fault
-    assert cycle.measure(0, True) == []
+    assert cycle.measure(0, True) == ()
     assert cycle.fault
     assert cycle.rms_mg is None
     assert cycle.level() == 2
     vibration.fault = None
-    assert cycle.measure(0, True) == []
+    assert cycle.measure(0, True) == ()
     assert not cycle.fault
     assert vibration.identified == vibration.configured == 2
 
@@ -172,11 +172,11 @@ def test_a_sensor_that_fails_is_a_fault_keeps_the_alarm_and_is_tried_again(fault
 def test_temperature_has_its_own_alarm_and_its_own_fault() -> None:
     temperature = Temperature()
     cycle = make(None, temperature)
-    assert cycle.measure(0, True) == []
+    assert cycle.measure(0, True) == ()
     temperature.value = 810
-    assert cycle.measure(0, True) == [(METRIC_TEMPERATURE, 2, 810, 800)]
+    assert cycle.measure(0, True) == ((METRIC_TEMPERATURE, 2, 810, 800),)
     temperature.fault = SensorError("cold")
-    assert cycle.measure(0, True) == []
+    assert cycle.measure(0, True) == ()
     assert cycle.temperature_dc is None
     assert cycle.fault
     assert cycle.why == "cold"
@@ -199,7 +199,7 @@ def test_levels_go_through_a_deep_sleep() -> None:
     cycle.measure(0, True)
     awake = make(vibration)
     awake.restore(cycle.levels())
-    assert awake.measure(0, True) == [], "known already, so not announced again"
+    assert awake.measure(0, True) == (), "known already, so not announced again"
 
 
 def test_sleep_forgives_a_sensor_that_does_not_answer() -> None:
