@@ -40,10 +40,11 @@ class Frame:
 
 
 class FrameReader:
-    """Bytes in whatever pieces they come -> whole messages."""
+    """Bytes in whatever pieces they come -> whole messages, each once."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._last = 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         self._buffer += data
@@ -54,6 +55,9 @@ class FrameReader:
                 return
             payload = bytes(self._buffer[wire.REQUEST_BYTES : end])
             del self._buffer[:end]
+            if not 0 < (sequence - self._last & 0xFFFF) < 0x8000:
+                continue  # sent twice
+            self._last = sequence
             yield Frame(operation, bool(wants), sequence, time_us, payload)
 
 

@@ -96,6 +96,7 @@ class Supervisor:
             wire.RUN: lambda _frame: b"",
             wire.REPL: self._repl_begins,
             wire.RAW_OUTPUT: self._raw_output,
+            wire.MARK: lambda _frame: b"",
             wire.RESET: lambda _frame: self._boot(HARD_RESET),
             wire.SOFT_RESET: lambda _frame: self._soft_reset(),
             wire.DEEPSLEEP: self._deep_sleep,
@@ -349,11 +350,10 @@ class Supervisor:
             if payload is None:
                 return
             reply = frame.reply(payload)
-        if frame.wants_reply:
-            with contextlib.suppress(OSError):
-                process.bus.setblocking(True)
-                process.bus.sendall(reply)
-                process.bus.setblocking(False)
+        if frame.operation == wire.MARK:
+            process.reply(frame.payload)
+        elif frame.wants_reply:
+            process.reply(reply)
         if frame.operation == wire.RUN:
             self.up.set()
             held, self._held_input = self._held_input, None

@@ -1,7 +1,8 @@
 # The node's end of the socket to the supervisor.
 # Messages that need no answer are gathered and travel with the next one that does, or after FLUSH_MS.
-# A KeyboardInterrupt may arrive between any two bytecodes: what is half read stays noted in _rx, and an answer that
-# nobody waits for any more is recognised by its sequence number and dropped.
+# A KeyboardInterrupt may come after any system call has done its work and before Python hears of it. So the outgoing
+# side may repeat messages (their sequence numbers tell), and after an exchange that did not end, the incoming side is
+# read up to a mark the supervisor is asked for.
 import struct
 
 import _wire
@@ -16,9 +17,10 @@ _out_view = memoryview(_out)
 _pos = 0
 _flushed_ms = 0
 _sequence = 0
+_broken = False  # an exchange began and did not end
+_marks = 0
 _head = bytearray(_wire.REPLY_BYTES)
 _head_view = memoryview(_head)
-_rx = [0, 0]  # header bytes got, body bytes still to come
 _scratch = memoryview(bytearray(4096))
 
 
@@ -32,16 +34,10 @@ def set_now(function):
     _now = function
 
 
-def _write(view):
-    while len(view):
-        view = view[_file.write(view) :]
-
-
 def flush():
     global _pos, _flushed_ms
     _flushed_ms = utime.ticks_ms()
     while _pos:
-        # No jump, and so no KeyboardInterrupt, between the write and what notes it: sent once, neither lost nor twice.
         k = _file.write(_out_view[:_pos])
         _out[: _pos - k] = _out[k:_pos]
         _pos -= k
@@ -61,82 +57,75 @@ def flush_if_due():
 
 def post(operation, payload):
     """One-way message, sent with the next flush."""
-    global _pos
+    _queue(operation, 0, payload)
+
+
+def _queue(operation, wants_reply, payload):
+    """Put a message into the buffer, or send one that is too long for it; returns its number."""
+    global _pos, _sequence
     n = len(payload)
-    if _pos + n + _wire.REQUEST_BYTES > len(_out):
+    end = _pos + _wire.REQUEST_BYTES + n
+    if end > len(_out):
         flush()
-    if n + _wire.REQUEST_BYTES > len(_out):
-        _write(memoryview(struct.pack(_wire.REQUEST, operation, 0, 0, n, _now()) + payload))
-        return
-    struct.pack_into(_wire.REQUEST, _out, _pos, operation, 0, 0, n, _now())
-    start = _pos + _wire.REQUEST_BYTES
-    _out[start : start + n] = payload
-    _pos = start + n
+        end = _pos + _wire.REQUEST_BYTES + n
+    _sequence = sequence = (_sequence + 1) & 0xFFFF
+    if end > len(_out):
+        view = memoryview(struct.pack(_wire.REQUEST, operation, wants_reply, sequence, n, _now()) + payload)
+        while len(view):
+            view = view[_file.write(view) :]
+        return sequence
+    struct.pack_into(_wire.REQUEST, _out, _pos, operation, wants_reply, sequence, n, _now())
+    _out[end - n : end] = payload
+    _pos = end
+    return sequence
 
 
 def call(operation, payload=b"", into=None):
     """Send and wait. Returns the answer's bytes, or fills `into` and returns None. OSError(status) if refused."""
-    global _pos, _sequence
-    n = len(payload)
-    if _pos + n + _wire.REQUEST_BYTES > len(_out):
-        flush()
-    _sequence = (_sequence + 1) & 0xFFFF
-    sequence = _sequence
-    if n + _wire.REQUEST_BYTES > len(_out):
-        _write(memoryview(struct.pack(_wire.REQUEST, operation, 1, sequence, n, _now()) + payload))
+    global _broken
+    if _broken:
+        _mend()
+    _broken = True
+    _queue(operation, 1, payload)
+    flush()
+    _fill(_head_view)
+    status, _, _, length = struct.unpack(_wire.REPLY, _head)
+    answer = bytearray(length) if into is None or status else None
+    if answer is not None:
+        _fill(memoryview(answer))
     else:
-        struct.pack_into(_wire.REQUEST, _out, _pos, operation, 1, sequence, n, _now())
-        start = _pos + _wire.REQUEST_BYTES
-        _out[start : start + n] = payload
-        _pos = start + n
-        flush()
-    while True:
-        _drain()
-        _fill_head()
-        status, _, got, length = struct.unpack(_wire.REPLY, _head)
-        _rx[1] = length
-        _rx[0] = 0
-        if got == sequence:
-            break
+        wanted = min(length, len(into))
+        _fill(memoryview(into)[:wanted])
+        _skip(length - wanted)
+    _broken = False
     if status:
-        _drain()
         raise OSError(status)
-    if into is None:
-        into = bytearray(length)
-        _body(memoryview(into), length)
-        return into
-    _body(memoryview(into), min(length, len(into)))
-    _drain()
-    return None
+    return answer
 
 
-def _gone():
-    # The supervisor closed the socket: the board is off.
-    raise SystemExit
-
-
-def _fill_head():
-    while _rx[0] < _wire.REPLY_BYTES:
-        k = _file.readinto(_head_view[_rx[0] :])
+def _fill(view):
+    while len(view):
+        k = _file.readinto(view)
         if not k:
-            _gone()
-        _rx[0] += k
+            raise SystemExit  # the supervisor closed the socket: the board is off
+        view = view[k:]
 
 
-def _body(view, length):
-    done = 0
-    while done < length:
-        k = _file.readinto(view[done:length])
-        if not k:
-            _gone()
-        _rx[1] -= k
-        done += k
+def _skip(count):
+    while count:
+        part = min(count, len(_scratch))
+        _fill(_scratch[:part])
+        count -= part
 
 
-def _drain():
-    # What is left of an answer whose reader was interrupted.
-    while _rx[1]:
-        k = _file.readinto(_scratch[: min(_rx[1], 4096)])
-        if not k:
-            _gone()
-        _rx[1] -= k
+def _mend():
+    global _marks
+    _marks += 1
+    mark = b"\xa5mark" + struct.pack("<I", _marks) + b"\x5a"
+    post(_wire.MARK, mark)
+    flush()
+    seen = b""
+    byte = bytearray(1)
+    while seen != mark:
+        _fill(memoryview(byte))
+        seen = (seen + byte)[-len(mark) :]

@@ -2,7 +2,8 @@
 
 A message is a 16-byte header `<BBHIQ` (operation, 1 if a reply is wanted, sequence, payload length, board time in
 microseconds) and a payload. A reply is `<BBHI` (status, 0, sequence, payload length) and a payload. Status 0 is
-success; anything else is the errno the node sees.
+success; anything else is the errno the node sees. Sequence numbers count up; a message whose number was seen before is
+one sent twice and is ignored.
 """
 
 REQUEST = "<BBHIQ"
@@ -25,6 +26,7 @@ WDT_FEED = 11
 RTC_MEMORY = 12  # bytes to keep over deep sleep
 RTC_TIME = 13  # <q seconds to add to uptime to get the time since 2000
 SOFT_RESET = 15  # a boot file raised SystemExit: never answered
+MARK = 16  # bytes to send back as they are: where the node takes up reading after a broken-off exchange
 FLASH_OP = 14  # <BIII 0 erase or 1 program, offset, length, bytes programmed over a zero
 
 # Peripherals
