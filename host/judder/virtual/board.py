@@ -71,7 +71,7 @@ class VirtualBoard:
         self._lines = lines.ResetLines()
         self._downloading = download
         self._started = False
-        self._callbacks: list[Callable[[bytes], None]] = []
+        self._callbacks: list[Callable[[bytes], object]] = []
         self.power_lost = threading.Event()
         try:
             self._supervisor = Supervisor(
@@ -189,7 +189,7 @@ class VirtualBoard:
         """The Wi-Fi network; set `.up` to False to take it away."""
         return self.bus.access_point
 
-    def console(self, callback: Callable[[bytes], None]) -> None:
+    def console(self, callback: Callable[[bytes], object]) -> None:
         """callback(bytes) for everything the board sends, from a thread of the board."""
         self._callbacks.append(callback)
 

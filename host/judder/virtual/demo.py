@@ -29,6 +29,7 @@ from judder.virtual.board import VirtualBoard
 from judder.virtual.broker import Broker
 from judder.virtual.clock import VIRTUAL
 from judder.virtual.compare import Comparison, compare
+from judder.virtual.console import LastWords
 from judder.virtual.scenario import Scenario
 from judder.virtual.wiring import Wiring
 from judder_core import codec, schema
@@ -144,6 +145,7 @@ def _measure(
         ) as virtual,
     ):
         node = outcome.provisioned.node
+        words = LastWords(virtual)
         last = time.monotonic()
         asked: float | None = None
         while True:
@@ -165,8 +167,8 @@ def _measure(
                 break
             if time.monotonic() - last > _SILENCE_S:
                 raise DemoFailed(
-                    f"the node at {virtual.port} said nothing for {_SILENCE_S:g} s "
-                    f"({len(outcome.messages)} messages so far); run again, and look into {log}"
+                    f"no message from the node for {_SILENCE_S:g} s ({len(outcome.messages)} before that); "
+                    f"its console says: '{words}'"
                 )
         outcome.board_seconds = virtual.now_us / 1e6
 

@@ -19,6 +19,7 @@ from judder.ingest.console import ConsoleReader
 from judder.virtual import factory
 from judder.virtual.board import VirtualBoard
 from judder.virtual.clock import VIRTUAL
+from judder.virtual.console import LastWords
 from judder.virtual.scenario import Scenario
 from judder.virtual.wiring import Wiring
 
@@ -110,6 +111,7 @@ def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: O
             pending.extend(data)
             changed.notify()
 
+    words = LastWords(virtual)
     virtual.console(hear)
     with virtual:
         last = time.monotonic()
@@ -135,7 +137,7 @@ def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: O
             if expected is None and now_s > run.scenario.duration_s:
                 return
             if time.monotonic() - last > _SILENCE_S:
-                raise Timeout(f"the node said nothing for {_SILENCE_S:g} s; what it wrote last: {_words(reader)}")
+                raise Timeout(f"no message from the node for {_SILENCE_S:g} s; its console says: '{words}'")
             if virtual.state == "off":
                 raise DeviceError("the virtual board lost its power during the run")
 
@@ -144,7 +146,3 @@ def _is_last(record: Record, expected: int | None) -> bool:
     if expected is None or not isinstance(record, Reading) or record.sequence is None:
         return False
     return record.sequence >= expected - 1
-
-
-def _words(reader: ConsoleReader) -> str:
-    return getattr(reader, "last_text", "") or "nothing"

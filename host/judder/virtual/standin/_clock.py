@@ -109,7 +109,7 @@ def _fire(timer):
 def _keep_pace():
     global _pace_t, _pace_real_us
     real = utime.ticks_diff(utime.ticks_us(), _pace_real_us)
-    ahead = (_t - _pace_t) // _pace - real
+    ahead = int((_t - _pace_t) / _pace) - real  # the pace may be a fraction
     if ahead > 1000:
         _bus.flush()
         utime.sleep_us(ahead)
