@@ -156,6 +156,8 @@ class Node:
     def measure(self, patient: bool) -> bool:
         """One block; alarms go into the outbox at once. True when a level changed."""
         self.measured_ms = self.clock.uptime_ms()
+        # The reading made of this block has this number, or the next one will.
+        self.block = self.state.sequence
         changes = self.cycle.measure(self.measured_ms, patient)
         for metric, level, value, limit in changes:
             message = build.alarm(self._bits(level), metric, value, limit, self.state.sequence)
@@ -210,10 +212,8 @@ class Node:
         samples = c.buffers[axis - 1]
         number = self.state.capture
         self.state.capture = (number + 1) & 0xFFFF
-        # The block belongs to the reading made of it, or to the one to come.
-        sequence = self.state.sequence
         limit = self.link.limit()
-        for part in build.capture(number, axis, sequence, c.rate_dhz, c.scale_ug, samples, c.n, limit):
+        for part in build.capture(number, axis, self.block, c.rate_dhz, c.scale_ug, samples, c.n, limit):
             self.delivery.put(schema.CAPTURE, part, self.measured_ms)
 
     # --- time
@@ -305,6 +305,8 @@ def run() -> None:
         modes.wait_for_provisioning(node)
     if cause != power.DEEP_SLEEP:
         node.announce(True)
+        if schema.LINKS[node.values["link"]] not in ("serial", "wifi"):
+            say("this firmware has no link %s; messages go to the console" % schema.LINKS[node.values["link"]])
     (modes.duty if node.values["mode"] == 0 else modes.continuous)(node)
 
 

@@ -85,6 +85,15 @@ class Delivery:
                 break
         return not len(self._outbox)
 
+    def catch_up(self, budget_ms: int) -> None:
+        """Deliver without a pause between messages for at most `budget_ms`, as long as the link carries them."""
+        end_ms = self._clock.uptime_ms() + budget_ms
+        while len(self._outbox) and (self._flying is not None or self._link.ready()):
+            self._tick()
+            self.pump(5)
+            if self._clock.uptime_ms() >= end_ms:
+                break
+
     def freeze(self) -> list:
         """Empty the outbox into items, most important first: alarms, then the newest of the rest. Readings are cut to
         the essential; captures are given up and counted."""

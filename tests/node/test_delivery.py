@@ -149,6 +149,19 @@ def test_flush_lingers_for_downlinks_after_the_last_message() -> None:
     assert 300 <= clock.ms - began <= 400
 
 
+def test_catching_up_stops_when_the_link_does() -> None:
+    link = Link([1] * 5)
+    delivery, outbox, clock = deliver(link, capacity=64)
+    for number in range(40):
+        delivery.put(schema.READING, reading(number), clock.ms)
+    delivery.catch_up(200)
+    assert 15 <= 40 - len(outbox) <= 20, "a message for each 10 ms tick, and no longer than it was given"
+    link.up = False
+    began = clock.ms
+    delivery.catch_up(200)
+    assert clock.ms == began
+
+
 def test_what_no_link_takes_does_not_block_the_rest() -> None:
     link = Link([], limit=100)
     delivery, _outbox, clock = deliver(link)
