@@ -16,7 +16,7 @@ _GENERATIONS = 0x100000000
 
 
 def frame(generation: int, payload: bytes) -> bytes:
-    """Bytes to program at the start of an erased slot."""
+    """Bytes to program at the start of an erased slot. payload: at least one byte."""
     prefix = struct.pack("<II", generation, len(payload))
     crc = binascii.crc32(payload, binascii.crc32(prefix))
     return struct.pack(_HEADER, generation, len(payload), crc) + payload
@@ -27,8 +27,9 @@ def parse(sector: bytes) -> "tuple[int, bytes] | None":
     if len(sector) < HEADER_BYTES:
         return None
     generation, length, crc = struct.unpack(_HEADER, sector[:HEADER_BYTES])
-    # A blank slot claims 2^32 - 1 bytes and fails here.
-    if length > len(sector) - HEADER_BYTES:
+    # A blank slot claims 2^32 - 1 bytes and fails here. An empty record is none: two torn erases can leave all ones,
+    # four zero bytes and all ones, which is a matching CRC-32 of nothing.
+    if not 0 < length <= len(sector) - HEADER_BYTES:
         return None
     payload = bytes(sector[HEADER_BYTES : HEADER_BYTES + length])
     if binascii.crc32(payload, binascii.crc32(sector[:8])) != crc:
