@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from judder.ingest.console import ConsoleReader
-
-if TYPE_CHECKING:
-    from judder.virtual.board import VirtualBoard
-
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 _FRIENDLY = b'Type "help()" for more information.\r\n'
 _LONGEST = max(len(RAW_PROMPT), len(_FRIENDLY))
@@ -59,20 +52,3 @@ class ConsoleFilter:
         # CR LF to LF and back again finds the lone ones without a search per byte.
         out = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         return out if first_is_lone or data[:1] != b"\n" else out[1:]
-
-
-class LastWords:
-    """What a board last wrote for people; str() of it is for error messages."""
-
-    def __init__(self, board: VirtualBoard) -> None:
-        self._words = ""
-        self._reader = ConsoleReader(on_text=self._keep)
-        board.console(self._reader.feed)
-
-    def _keep(self, text: str) -> None:
-        # A line of ours explains more than the prompt after it.
-        if text.strip() and (text.startswith("judder:") or not self._words.startswith("judder:")):
-            self._words = text.strip()
-
-    def __str__(self) -> str:
-        return self._words[:200] or "nothing"

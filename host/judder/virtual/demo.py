@@ -29,7 +29,7 @@ from judder.virtual.board import VirtualBoard
 from judder.virtual.broker import Broker
 from judder.virtual.clock import VIRTUAL
 from judder.virtual.compare import Comparison, compare
-from judder.virtual.console import LastWords
+from judder.virtual.last_words import LastWords
 from judder.virtual.scenario import Scenario
 from judder.virtual.wiring import Wiring
 from judder_core import codec, schema

@@ -19,7 +19,7 @@ from judder.ingest.console import ConsoleReader
 from judder.virtual import factory
 from judder.virtual.board import VirtualBoard
 from judder.virtual.clock import VIRTUAL
-from judder.virtual.console import LastWords
+from judder.virtual.last_words import LastWords
 from judder.virtual.scenario import Scenario
 from judder.virtual.wiring import Wiring
 
