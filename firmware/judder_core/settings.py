@@ -8,8 +8,20 @@ Key numbers are for ever, like positions in the schema: a key is never given a s
 Runs on CPython and MicroPython.
 """
 
-from judder_core import cbor, schema
+from judder_core import cbor, schema, zones
 from judder_core.errors import SettingsError
+
+_ON_OFF = ("off", "on")
+# Quantities with a warning and a danger limit, and the unit in the limits' names.
+_LIMITS = (
+    ("acceleration_rms", "mg"),
+    ("temperature", "dc"),
+    ("velocity_rms", "cmm_s"),
+    ("envelope_rms", "mg"),
+    ("kurtosis", "c"),
+    ("temperature_rise", "dc"),
+    ("baseline", "percent"),
+)
 
 # fmt: off
 SETTINGS = (
@@ -43,13 +55,44 @@ SETTINGS = (
     (42, "temperature_warning_dc", "int", 0, 32767, 0, False, "in 0.1 degC"),
     (43, "temperature_danger_dc",  "int", 0, 32767, 0, False, "in 0.1 degC"),
     (44, "hysteresis_percent",     "int", 0, 50, 10, False, "an alarm clears this far below its limit"),
+    # the machine it watches: zones after ISO 20816-3 (zones.py). 0.01 mm/s is written _cmm_s, so 4.5 mm/s is 450
+    (60, "machine_group",   "choice", zones.GROUP_NAMES, 0, 0, False, "none: not rated; 1, 2: the standard's groups; size: by power or shaft height; user: by zone_ab, zone_bc, zone_cd"),
+    (61, "machine_support", "choice", zones.SUPPORT_NAMES, 0, 0, False, "flexible unless it is known to be rigid: its lowest resonance 25 % above the main excitation"),
+    (62, "machine_power_w", "int", 0, 2000000000, 0, False, "rated power in W; 0: not known; 15 kW or less is not rated"),
+    (63, "machine_shaft_height_mm", "int", 0, 10000, 0, False, "of an electrical machine; 0: not one, or not known"),
+    (64, "machine_speed_rpm", "int", 0, 1000000, 0, False, "rated speed; up to 600 the velocity band begins at 2 Hz; outside 120..30000 is not rated"),
+    (65, "zone_ab_cmm_s",   "int", 0, 65535, 0, False, "machine_group = user: boundary of zones A and B"),
+    (66, "zone_bc_cmm_s",   "int", 0, 65535, 0, False, "machine_group = user: boundary of zones B and C"),
+    (67, "zone_cd_cmm_s",   "int", 0, 65535, 0, False, "machine_group = user: boundary of zones C and D"),
+    # when the machine runs, and what is usual for it
+    (70, "running_floor_mg",    "int", 0, 65535, 0, False, "acceleration RMS below which the machine stands still; 0: not asked"),
+    (71, "running_floor_cmm_s", "int", 0, 65535, 0, False, "velocity RMS below which the machine stands still; 0: not asked"),
+    (72, "baseline_readings",   "int", 0, 1000, 20, False, "readings the usual values are learned from; 0: not learned"),
+    (73, "baseline_number",     "int", 0, 65535, 0, False, "another number than before: learn again, after a repair for instance"),
+    (74, "velocity_baseline_cmm_s", "int", 0, 65535, 0, False, "usual velocity RMS where it is known; 0: learned"),
+    (75, "ambient_dc", "int", -2731, 2000, -2731, False, "temperature a rise is counted from, in 0.1 degC; -2731: from the learned temperature"),
+    # how alarms are confirmed and held
+    (76, "confirm_readings", "int", 1, 8, 1, False, "a level changes when so many of the last confirm_of say so"),
+    (77, "confirm_of",       "int", 1, 8, 1, False, "readings looked back on"),
+    (78, "hold_off_s",       "int", 0, 604800, 0, False, "a level that was reached stays at least this long while the machine runs"),
+    (79, "hysteresis_cmm_s", "int", 0, 1000, 20, False, "a velocity alarm clears this far below its limit, at most at half of it"),
+    # more limits; 0: off, or for velocity, acceleration and envelope what profile and baseline say
+    (80, "velocity_rms_warning_cmm_s", "int", 0, 65535, 0, False, "0, machine rated: baseline + 0.25 x B/C, at most 1.25 x B/C"),
+    (81, "velocity_rms_danger_cmm_s",  "int", 0, 65535, 0, False, "0, machine rated: 1.25 x C/D"),
+    (82, "envelope_rms_warning_mg", "int", 0, 65535, 0, False, "worst axis"),
+    (83, "envelope_rms_danger_mg",  "int", 0, 65535, 0, False, "worst axis"),
+    (84, "kurtosis_warning_c", "int", 0, 65535, 0, False, "worst axis, in 0.01; a Gaussian has 300"),
+    (85, "kurtosis_danger_c",  "int", 0, 65535, 0, False, "worst axis, in 0.01"),
+    (86, "temperature_rise_warning_dc", "int", 0, 32767, 0, False, "above ambient_dc or the learned temperature, in 0.1 degC"),
+    (87, "temperature_rise_danger_dc",  "int", 0, 32767, 0, False, "in 0.1 degC"),
+    (88, "baseline_warning_percent", "int", 0, 10000, 0, False, "acceleration and envelope RMS with no limit of their own: of the baseline"),
+    (89, "baseline_danger_percent",  "int", 0, 10000, 0, False, "the same; 0: off"),
+    (90, "change_rule", "choice", _ON_OFF, 0, 1, False, "machine rated: warn when velocity is 0.25 x B/C above or below its baseline"),
 )
 # fmt: on
 
 # COMMAND may not touch these over the air: identity and secrets go in at provisioning only.
 OVER_THE_AIR_REFUSED = (1, 2, 20, 21, 22, 23, 24, 25, 26, 27, 28)
-
-_ON_OFF = ("off", "on")
 
 
 def row(key_or_name: "int | str") -> "tuple[int, str, str, object, int, object, bool, str]":
@@ -118,11 +161,16 @@ def check_together(values: "dict[str, int | str | bytes]") -> None:
     """
     if _number(values["block_samples"]) % 8:
         _clash("block_samples", "%d is not a multiple of 8" % _number(values["block_samples"]))
-    for stem, unit in (("acceleration_rms", "mg"), ("temperature", "dc")):
+    for stem, unit in _LIMITS:
         warning = _number(values["%s_warning_%s" % (stem, unit)])
         danger = _number(values["%s_danger_%s" % (stem, unit)])
         if warning and danger and danger < warning:
             _clash("%s_danger_%s" % (stem, unit), "%d is below the warning limit %d" % (danger, warning))
+    if _number(values["confirm_readings"]) > _number(values["confirm_of"]):
+        _clash("confirm_readings", "more than confirm_of, %d" % _number(values["confirm_of"]))
+    at_fault = zones.contradiction(values)
+    if at_fault is not None:
+        _clash(at_fault[0], at_fault[1])
     password = values["wifi_password"]
     if isinstance(password, str) and 0 < len(password.encode()) < 8:
         _clash("wifi_password", "8 to 63 characters (WPA), or empty for an open network")
