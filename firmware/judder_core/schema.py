@@ -18,6 +18,7 @@ READING = 1
 ALARM = 2
 CAPTURE = 3
 ACK = 4
+SPECTRUM = 5
 COMMAND = 16
 
 # LoRaWAN FPort of a kind is kind + 1 (port 0 belongs to the MAC).
@@ -29,6 +30,7 @@ MAX_FRAME_BYTES = 4096
 _U8 = 0xFF
 _U16 = 0xFFFF
 _U32 = 0xFFFFFFFF
+_I16 = 0x7FFF
 _I32 = 0x7FFFFFFF
 
 # fmt: off
@@ -83,6 +85,14 @@ READING_FIELDS = (
     ("sample_rate",         "int", "Hz",   10,  0, _U32, "measured sample rate"),
     ("samples_lost",        "int", "1",    1,   0, _U32, "samples the sensor made and the node did not get, this reading"),
     ("energy_spent",        "int", "mJ",   1,   0, _U32, "energy of this cycle"),
+    ("band_low",            "int", "Hz",   10,  0, _U16, "lower end of the band that velocity really covers"),
+    ("band_high",           "int", "Hz",   1,   0, _U16, "upper end of the band that velocity really covers"),
+    ("skewness_x",          "int", "1",    100, -_I16 - 1, _I16, "skewness, symmetric = 0, x"),
+    ("skewness_y",          "int", "1",    100, -_I16 - 1, _I16, "skewness, symmetric = 0, y"),
+    ("skewness_z",          "int", "1",    100, -_I16 - 1, _I16, "skewness, symmetric = 0, z"),
+    ("envelope_peak_x",     "int", "mg",   1,   0, _U16, "largest value of the envelope, x"),
+    ("envelope_peak_y",     "int", "mg",   1,   0, _U16, "largest value of the envelope, y"),
+    ("envelope_peak_z",     "int", "mg",   1,   0, _U16, "largest value of the envelope, z"),
 )
 
 ALARM_FIELDS = (
@@ -115,6 +125,32 @@ ACK_FIELDS = (
     ("settings_crc", "int", "1", 1, 0, _U32, "CRC-32 of the settings record now in force"),
 )
 
+SPECTRUM_FIELDS = (
+    ("axis",       "int", "1",    1,    1, 3,    "1 x, 2 y, 3 z"),
+    ("sequence",   "int", "1",    1,    0, _U32, "number of the reading it belongs to"),
+    ("resolution", "int", "Hz",   1000, 0, _U32, "spacing of the spectrum's bins"),
+    ("line1_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the strongest line"),
+    ("line1_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line2_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the second strongest line"),
+    ("line2_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line3_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the third line"),
+    ("line3_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line4_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the fourth line"),
+    ("line4_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line5_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the fifth line"),
+    ("line5_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line6_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the sixth line"),
+    ("line6_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line7_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the seventh line"),
+    ("line7_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("line8_frequency",    "int", "Hz",   10,   0, _U32, "frequency of the eighth line"),
+    ("line8_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS of that line"),
+    ("band1_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS within the band of settings band1_low_hz and band1_high_hz"),
+    ("band2_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS within the band of settings band2_low_hz and band2_high_hz"),
+    ("band3_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS within the band of settings band3_low_hz and band3_high_hz"),
+    ("band4_velocity_rms", "int", "mm/s", 100,  0, _U16, "velocity RMS within the band of settings band4_low_hz and band4_high_hz"),
+)
+
 COMMAND_FIELDS = (
     ("tag",      "int", "1", 1, 0, _U32, "chosen by the sender, echoed in the ACK"),
     ("action",   "int", "1", 1, 0, _U8,  "index into COMMAND_ACTIONS"),
@@ -130,6 +166,7 @@ KINDS = (
     (ALARM, "alarm", ALARM_FIELDS),
     (CAPTURE, "capture", CAPTURE_FIELDS),
     (ACK, "ack", ACK_FIELDS),
+    (SPECTRUM, "spectrum", SPECTRUM_FIELDS),
     (COMMAND, "command", COMMAND_FIELDS),
 )
 
@@ -175,10 +212,13 @@ VIBRATION_SENSORS = ("none", "synthetic", "iis3dwb", "adxl345", "adxl355", "lis2
 TEMPERATURE_SENSORS = ("none", "synthetic", "tmp117", "ds18b20", "max31865")
 LINKS = ("serial", "wifi", "lorawan")
 
+SPECTRUM_LINES = 8
+SPECTRUM_BANDS = 4
+
 CAPTURE_CONTENTS = ("waveform",)
 ACK_STATUSES = ("done", "refused", "unknown action", "out of range", "not settable", "failed")
 COMMAND_ACTIONS = ("settings", "request", "reboot")
-REQUESTS = ("hello", "reading", "capture")
+REQUESTS = ("hello", "reading", "capture", "spectrum")
 
 
 def fields(kind: int) -> "tuple[tuple[str, str, str, int, int, int, str], ...] | None":

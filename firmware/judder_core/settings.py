@@ -55,6 +55,16 @@ SETTINGS = (
     (42, "temperature_warning_dc", "int", 0, 32767, 0, False, "in 0.1 degC"),
     (43, "temperature_danger_dc",  "int", 0, 32767, 0, False, "in 0.1 degC"),
     (44, "hysteresis_percent",     "int", 0, 50, 10, False, "an alarm clears this far below its limit"),
+    # what it says of the spectrum. A band is off while both its ends are 0
+    (50, "spectrum",      "choice", _ON_OFF, 0, 0, False, "on: the strongest lines and the bands below follow each reading, an axis a message"),
+    (51, "band1_low_hz",  "int", 0, 2000, 0, False, "band 1: velocity RMS from here"),
+    (52, "band1_high_hz", "int", 0, 2000, 0, False, "band 1: to here"),
+    (53, "band2_low_hz",  "int", 0, 2000, 0, False, "band 2: velocity RMS from here"),
+    (54, "band2_high_hz", "int", 0, 2000, 0, False, "band 2: to here"),
+    (55, "band3_low_hz",  "int", 0, 2000, 0, False, "band 3: velocity RMS from here"),
+    (56, "band3_high_hz", "int", 0, 2000, 0, False, "band 3: to here"),
+    (57, "band4_low_hz",  "int", 0, 2000, 0, False, "band 4: velocity RMS from here"),
+    (58, "band4_high_hz", "int", 0, 2000, 0, False, "band 4: to here"),
     # the machine it watches: zones after ISO 20816-3 (zones.py). 0.01 mm/s is written _cmm_s, so 4.5 mm/s is 450
     (60, "machine_group",   "choice", zones.GROUP_NAMES, 0, 0, False, "none: not rated; 1, 2: the standard's groups; size: by power or shaft height; user: by zone_ab, zone_bc, zone_cd"),
     (61, "machine_support", "choice", zones.SUPPORT_NAMES, 0, 0, False, "flexible unless it is known to be rigid: its lowest resonance 25 % above the main excitation"),
@@ -171,6 +181,10 @@ def check_together(values: "dict[str, int | str | bytes]") -> None:
     at_fault = zones.contradiction(values)
     if at_fault is not None:
         _clash(at_fault[0], at_fault[1])
+    for band in range(1, schema.SPECTRUM_BANDS + 1):
+        low, high = _number(values["band%d_low_hz" % band]), _number(values["band%d_high_hz" % band])
+        if (low or high) and high <= low:
+            _clash("band%d_high_hz" % band, "%d is not above band%d_low_hz, %d" % (high, band, low))
     password = values["wifi_password"]
     if isinstance(password, str) and 0 < len(password.encode()) < 8:
         _clash("wifi_password", "8 to 63 characters (WPA), or empty for an open network")

@@ -1,7 +1,7 @@
 """Judder: decode what vibration nodes send; flash and provision them (the extras).
 
     from judder import decode
-    reading = decode(payload)                  # Reading | Alarm | Hello | Ack | Command | Capture | Unknown
+    reading = decode(payload)                  # Reading | Alarm | Hello | Ack | Capture | Spectrum | Command | Unknown
     reading.acceleration_rms_mg.x, reading.temperature_c
 
 `decode` here is the function; it hides the package of the same name, so write `from judder.decode import records` or

@@ -2,7 +2,7 @@
 
 from portable import load_json, raises
 
-from judder_core import codec
+from judder_core import codec, schema
 from judder_core.errors import DecodeError
 
 VECTORS = load_json("tests/vectors/wire_v1.json")
@@ -17,10 +17,28 @@ def plain(value):
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
+def decoded(vector):
+    """codec.decode of a vector; one with items beyond its table, by a table as short as it was at the time.
+
+    Such a vector says what a decoder does that is older than the node; rows added since then must not change that.
+    """
+    data = bytes.fromhex(vector["hex"])
+    if "items" in vector or not vector["extra"]:
+        return codec.decode(data)
+    now = schema.KINDS
+    schema.KINDS = tuple(
+        [(kind, name, rows[: len(vector["values"])] if kind == vector["kind"] else rows) for kind, name, rows in now]
+    )
+    try:
+        return codec.decode(data)
+    finally:
+        schema.KINDS = now
+
+
 def test_messages_decode_and_encode_to_the_same_bytes():
     for vector in VECTORS["messages"]:
         data = bytes.fromhex(vector["hex"])
-        kind, values, extra = codec.decode(data)
+        kind, values, extra = decoded(vector)
         assert kind == vector["kind"], vector["description"]
         if "items" in vector:
             assert values is None and extra == plain(vector["items"]), vector["description"]
@@ -49,5 +67,5 @@ def test_messages_shorten_to_their_limit():
 
 
 def test_every_kind_is_there():
-    assert {vector["kind"] for vector in VECTORS["messages"]} >= {0, 1, 2, 3, 4, 16}
-    assert len(VECTORS["messages"]) >= 29 and len(VECTORS["errors"]) >= 65 and len(VECTORS["shortened"]) >= 11
+    assert {vector["kind"] for vector in VECTORS["messages"]} >= {0, 1, 2, 3, 4, 5, 16}
+    assert len(VECTORS["messages"]) >= 37 and len(VECTORS["errors"]) >= 69 and len(VECTORS["shortened"]) >= 13

@@ -3,12 +3,14 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.host.test_decode_fast import mutated
 
 from judder import decode, explain
 from judder.errors import DecodeError
+from judder_core import schema
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "wire_v1.json").read_text())
 
@@ -27,7 +29,11 @@ def covers(payload: bytes) -> bool:
 
 
 @pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda v: v["description"])
-def test_good_messages_are_explained_to_the_last_byte(vector: dict[str, str]) -> None:
+def test_good_messages_are_explained_to_the_last_byte(vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    if vector.get("extra"):  # of a decoder older than the node: with the table as short as it was then
+        rows = len(vector["values"])
+        kinds = [(kind, name, table[:rows] if kind == vector["kind"] else table) for kind, name, table in schema.KINDS]
+        monkeypatch.setattr(schema, "KINDS", tuple(kinds))
     assert not covers(bytes.fromhex(vector["hex"]))
 
 

@@ -94,6 +94,34 @@ def ack(values: Values, extra: tuple[Any, ...]) -> records.Ack:
     )
 
 
+_LINES_AT = 3
+_BANDS_AT = _LINES_AT + 2 * schema.SPECTRUM_LINES
+
+
+def spectrum(values: Values, extra: tuple[Any, ...]) -> records.Spectrum:
+    axis, sequence, resolution = values[:_LINES_AT]
+    rows = schema.SPECTRUM_FIELDS
+    lines = []
+    for i in range(_LINES_AT, _BANDS_AT, 2):
+        # A line that lost its velocity to the link's limit is no line.
+        if values[i] is not None and values[i + 1] is not None:
+            lines.append((words.scaled(values[i], rows[i][3]), words.scaled(values[i + 1], rows[i + 1][3])))
+    bands = [
+        None if values[i] is None else words.scaled(values[i], rows[i][3])
+        for i in range(_BANDS_AT, _BANDS_AT + schema.SPECTRUM_BANDS)
+    ]
+    while bands and bands[-1] is None:
+        bands.pop()
+    return records.Spectrum.of(
+        axis=words.word(schema.AXES, axis),
+        sequence=sequence,
+        resolution_hz=None if resolution is None else words.scaled(resolution, rows[2][3]),
+        lines=tuple(lines),
+        bands_velocity_rms_mm_s=tuple(bands),
+        extra=extra,
+    )
+
+
 def command(values: Values, extra: tuple[Any, ...]) -> records.Command:
     tag, action, argument, settings = values
     return records.Command.of(
@@ -129,6 +157,7 @@ BUILDERS: dict[int, Callable[[Values, tuple[Any, ...]], records.Record]] = {
     schema.ALARM: alarm,
     schema.CAPTURE: capture,
     schema.ACK: ack,
+    schema.SPECTRUM: spectrum,
     schema.COMMAND: command,
 }
 

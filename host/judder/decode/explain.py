@@ -153,6 +153,7 @@ _WORDS: dict[tuple[int, str], Any] = {
     (schema.ALARM, "metric"): lambda value: words.metric(value)[0],
     (schema.CAPTURE, "content"): _index(schema.CAPTURE_CONTENTS),
     (schema.CAPTURE, "axis"): _index(schema.AXES),
+    (schema.SPECTRUM, "axis"): _index(schema.AXES),
     (schema.ACK, "status"): _index(schema.ACK_STATUSES),
     (schema.COMMAND, "action"): _index(schema.COMMAND_ACTIONS),
 }

@@ -152,7 +152,7 @@ LONG[24 : pattern.MAX_COUNT + 1] = [_first_long] * (pattern.MAX_COUNT + 1 - 24)
 
 
 def decode(payload: bytes | bytearray | memoryview) -> records.Record:
-    """The record a payload holds: Reading, Alarm, Hello, Ack, Command, Capture, or Unknown for a newer kind.
+    """The record a payload holds: Reading, Alarm, Hello, Ack, Command, Capture, Spectrum, or Unknown for a newer kind.
 
     payload: one whole message as bytes (or bytearray, memoryview), nothing after it.
     Raises DecodeError (reason, offset, hex) when it is no message of the contract, TypeError when it is not bytes.

@@ -90,6 +90,9 @@ class _Absent(Axes):
 
 ABSENT: Axes = _Absent.of()
 
+# Below this RMS a crest factor says more about the sensor's noise and the rounding to 1 mg than about the machine.
+CREST_RMS_MIN_MG = 10
+
 
 @dataclass(slots=True, init=False)
 class Reading(Record):
@@ -126,7 +129,20 @@ class Reading(Record):
     sample_rate_hz: float | None = None
     samples_lost: int | None = None
     energy_spent_mj: int | None = None
+    band_low_hz: float | None = None
+    band_high_hz: int | None = None
+    skewness: Axes = ABSENT
+    envelope_peak_mg: Axes = ABSENT
     extra: tuple[Any, ...] = ()
+
+    @property
+    def crest_factor(self) -> Axes:
+        """Peak over RMS of acceleration, per axis. None for an axis below CREST_RMS_MIN_MG, or not sent."""
+        found = [
+            peak / rms if peak is not None and rms is not None and rms >= CREST_RMS_MIN_MG else None
+            for peak, rms in zip(self.acceleration_peak_mg, self.acceleration_rms_mg, strict=True)
+        ]
+        return ABSENT if found == [None, None, None] else Axes.of(x=found[0], y=found[1], z=found[2])
 
 
 @dataclass(slots=True, init=False)
@@ -255,6 +271,25 @@ class Capture(Record):
         """The samples of this fragment in counts, an array('h')."""
         data = self.data or b""
         return array("h", struct.unpack(f"<{len(data) // 2}h", data))
+
+
+@dataclass(slots=True, init=False)
+class Spectrum(Record):
+    """The strongest lines of one axis, and the velocity RMS of the bands its node is set to.
+
+    lines: (frequency in Hz, velocity RMS in mm/s), strongest first, at most eight; fewer where the message was cut to
+    its link or fewer stood out. bands_velocity_rms_mm_s: of bands 1-4 as far as sent, None for one that is off.
+    resolution_hz: spacing of the bins the lines were found in; frequencies are refined between bins.
+    """
+
+    kind: ClassVar[str] = "spectrum"
+
+    axis: str | None = None
+    sequence: int | None = None
+    resolution_hz: float | None = None
+    lines: tuple[tuple[float, float], ...] = ()
+    bands_velocity_rms_mm_s: tuple[float | None, ...] = ()
+    extra: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True, init=False)
