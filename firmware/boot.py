@@ -1,12 +1,16 @@
 # Loader, part one: is the BOOT button held? Mount the application slot read-only and put it on the path.
 # Whatever is wrong with the slot, this ends at the REPL with one line: a boot loop could not be repaired over USB.
 # main.py runs the application if RUN_APPLICATION says so.
-import sys
-
-import esp32
-import machine
 import micropython
-import vfs
+
+# Ctrl-C must not find the slot half mounted: whoever sends it wants to use what is in there. Hence first of all.
+micropython.kbd_intr(-1)
+
+import sys  # noqa: E402
+
+import esp32  # noqa: E402
+import machine  # noqa: E402
+import vfs  # noqa: E402
 
 RUN_APPLICATION = False
 
@@ -37,8 +41,6 @@ def _mount():
 
 
 try:
-    # Ctrl-C must not find the slot half mounted: whoever sends it wants to use what is in there.
-    micropython.kbd_intr(-1)
     try:
         if "/app" not in sys.path:
             _mount()

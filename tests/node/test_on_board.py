@@ -266,6 +266,7 @@ def test_service_refuses_what_is_wrong_and_keeps_what_was(flash: Path) -> None:
             assert call(f"append('{payload.hex()}')")["ok"]
             return call(f"commit('{digest or hashlib.sha256(payload).hexdigest()}')")
 
+        node.wait_messages("reading", 1)
         with Repl(node.board.port) as repl:
             repl.enter()
             before = call("describe()")
@@ -302,9 +303,11 @@ def test_service_refuses_what_is_wrong_and_keeps_what_was(flash: Path) -> None:
 
 
 def test_self_test_names_what_is_missing(flash: Path) -> None:
-    with Node(make_flash(flash, CONTINUOUS), wiring=Wiring(), clock="real") as node, Repl(node.board.port) as repl:
-        repl.enter()
-        answer = repl.eval_json("from node import service; service.self_test()", 20)
+    with Node(make_flash(flash, CONTINUOUS), wiring=Wiring(), clock="real") as node:
+        node.wait_messages("reading", 1)
+        with Repl(node.board.port) as repl:
+            repl.enter()
+            answer = repl.eval_json("from node import service; service.self_test()", 20)
     failed = {check["name"]: check["message"] for check in answer["checks"] if not check["ok"]}
     assert "WHO_AM_I" in failed["vibration sensor"]
     assert "does not answer on I2C 0, address 0x48" in failed["temperature"]
