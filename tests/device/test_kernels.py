@@ -61,14 +61,18 @@ def cases() -> list[tuple[str, np.ndarray, int]]:
 
 def check(name: str, block: np.ndarray, line: str) -> None:
     """One line of the program against numpy."""
-    total, squares, peak, mean, rms_x16, about, raw, *abouts = (int(word) for word in line.split())
+    total, squares, peak, mean, rms_x16, about, raw, span, spread, *abouts = (int(word) for word in line.split())
     wide = block.astype(np.int64)
     assert total == wide.sum(), name
     assert squares == (wide * wide).sum(), name
     assert peak == raw == np.abs(wide).max(initial=0), name
     if not len(block):
-        assert (mean, rms_x16, about) == (0, 0, 0) and not any(abouts), name
+        assert (mean, rms_x16, about, span, spread) == (0, 0, 0, 0, 0) and not any(abouts), name
         return
+    assert span == wide.max() - wide.min(), name
+    # In whole numbers, where float64 would round: 1024 times n times the variance.
+    n, squared = len(block), int(wide.sum()) ** 2
+    assert spread == 1024 * (n * int((wide * wide).sum()) - squared) // n, name
     # Halves go up, as floor(x + 1/2) has it.
     assert mean == np.floor(wide.mean() + 0.5), name
     # 0.5: rounded to the nearest 1/16 count. 1e-6: what float64 may be off for the longest block at full scale.

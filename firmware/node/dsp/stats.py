@@ -11,6 +11,8 @@ Words of `out`:
   RMS_X16                  RMS with the exact mean removed, in 1/16 count, rounded to the nearest
   PEAK                     largest distance from MEAN
   PEAK_RAW                 largest absolute value, 32768 included
+  PEAK_TO_PEAK             highest less lowest sample
+  SPREAD_LOW, _HIGH        1024 times the sum of squared distances from the exact mean, rounded down, 64 bits
 
 Why the code looks as it does: only the first two variables of a viper function live in registers, arguments first,
 hence the order of arguments and the reuse of `v`; two samples are loaded per word; four squares are summed before the
@@ -22,6 +24,8 @@ Four samples of -32768 make a sum of four squares of exactly 2**32, which wraps 
 
 The line below is rewritten to 64 by the build when it compiles for a PC (see the package's docstring).
 """
+
+from array import array
 
 import micropython
 from micropython import const
@@ -40,10 +44,16 @@ MEAN = 4
 RMS_X16 = 5
 PEAK = 6
 PEAK_RAW = 7
-WORDS = 8
+PEAK_TO_PEAK = 8
+SPREAD_LOW = 9
+SPREAD_HIGH = 10
+WORDS = 11
 
 # Sums stay within 2**30 and every intermediate below within a signed 32-bit word.
 MAX_SAMPLES = 32768
+
+# Where peak_about leaves what it is not asked for.
+_unused = array("i", [0] * WORDS)
 
 
 def fused(buf, n: int, out) -> None:
@@ -58,7 +68,7 @@ def fused(buf, n: int, out) -> None:
 def fused_result(out) -> tuple:
     """(sum, sum of squares, largest absolute value) of the last fused(), exact ints. Allocates: not for the cycle."""
     low = out[SQUARES_LOW] & 0xFFFFFFFF
-    return out[SUM], (out[SQUARES_HIGH] << 32) + low, _root(0, out[PEAK_SQUARED] >> 16, out[PEAK_SQUARED] & 0xFFFF)
+    return out[SUM], (out[SQUARES_HIGH] << 32) + low, root(0, out[PEAK_SQUARED] >> 16, out[PEAK_SQUARED] & 0xFFFF)
 
 
 def summary(buf, n: int, out) -> None:
@@ -66,7 +76,7 @@ def summary(buf, n: int, out) -> None:
     _check(buf, n, out)
     _fused(buf, n, out)
     _moments(n, out[SUM], out)
-    out[PEAK] = _peak_about(buf, n, out[MEAN])
+    out[PEAK] = _peak_about(buf, n, out[MEAN], out)
 
 
 def peak_about(buf, n: int, centre: int) -> int:
@@ -74,7 +84,7 @@ def peak_about(buf, n: int, centre: int) -> int:
     if not -32768 <= centre <= 32767:
         raise ValueError("centre outside int16")
     _check(buf, n, None)
-    return _peak_about(buf, n, centre)
+    return _peak_about(buf, n, centre, _unused)
 
 
 def _check(buf, n, out) -> None:
@@ -160,7 +170,8 @@ def _fused(p: ptr32, v: int, out: ptr32):
 
 
 @micropython.viper
-def _peak_about(p: ptr32, v: int, centre: int) -> int:
+def _peak_about(p: ptr32, v: int, centre: int, out: ptr32) -> int:
+    out[8] = 0
     if v == 0:
         return 0
     start = int(p)
@@ -196,6 +207,7 @@ def _peak_about(p: ptr32, v: int, centre: int) -> int:
             low = v
         p = ptr32(int(p) + 2)
 
+    out[8] = high - low
     high = high - centre
     low = centre - low
     return high if high > low else low
@@ -204,7 +216,7 @@ def _peak_about(p: ptr32, v: int, centre: int) -> int:
 
 @micropython.viper
 def _moments(n: int, total: int, out: ptr32):
-    """MEAN, RMS_X16 and PEAK_RAW from the sums.
+    """MEAN, RMS_X16, PEAK_RAW and SPREAD from the sums.
 
     The variance is (n * squares - total**2) / n**2, exactly: the sums are moved to the rounded mean c, where they are
     small, and the remainder r = total - n * c is taken off as r**2 / n**2. Numbers too long for a word go as 16-bit
@@ -214,6 +226,8 @@ def _moments(n: int, total: int, out: ptr32):
         out[4] = 0
         out[5] = 0
         out[7] = 0
+        out[9] = 0
+        out[10] = 0
         return
     c = (total + (n >> 1)) // n
     r = total - n * c
@@ -240,6 +254,8 @@ def _moments(n: int, total: int, out: ptr32):
     t = (d2 << 10) + (t >> 16)
     d2 = t & 0xFFFF
     d3 = t >> 16
+    out[9] = d0 | (d1 << 16)
+    out[10] = d2 | (d3 << 16)
 
     # Long division, digit by digit; the quotient stays under 2**40.
     t = ((d3 % n) << 16) + d2
@@ -249,17 +265,17 @@ def _moments(n: int, total: int, out: ptr32):
     d0 = (((t % n) << 16) + d0) // n
 
     # The root is 32 times the RMS, rounded down.
-    rms = int(_root(d2, d1, d0))
+    rms = int(root(d2, d1, d0))
     square = out[3]
     out[4] = c
     out[5] = (rms + 1) >> 1
-    out[7] = int(_root(0, square >> 16, square & 0xFFFF))
+    out[7] = int(root(0, square >> 16, square & 0xFFFF))
 
 
 @micropython.viper
-def _root(high: int, middle: int, low: int) -> int:
-    """Square root, rounded down, of a number in three 16-bit digits, below 2**42."""
-    root = 0
+def root(high: int, middle: int, low: int) -> int:
+    """Square root, rounded down, of a number in three 16-bit digits, below 2**46."""
+    found = 0
     rest = 0
     digit = high
     left = 3
@@ -267,13 +283,13 @@ def _root(high: int, middle: int, low: int) -> int:
         shift = 14
         while shift >= 0:
             rest = (rest << 2) | ((digit >> shift) & 3)
-            trial = (root << 2) | 1
-            root = root << 1
+            trial = (found << 2) | 1
+            found = found << 1
             if rest >= trial:
                 rest = rest - trial
-                root = root | 1
+                found = found | 1
             shift -= 2
         digit = middle
         middle = low
         left -= 1
-    return root
+    return found

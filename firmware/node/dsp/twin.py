@@ -11,7 +11,10 @@ MEAN = 4
 RMS_X16 = 5
 PEAK = 6
 PEAK_RAW = 7
-WORDS = 8
+PEAK_TO_PEAK = 8
+SPREAD_LOW = 9
+SPREAD_HIGH = 10
+WORDS = 11
 
 MAX_SAMPLES = 32768
 
@@ -27,7 +30,7 @@ def fused(buf, n: int, out) -> None:
         if x * x > peak:
             peak = x * x
     out[SUM] = total
-    out[SQUARES_LOW] = ((squares & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
+    out[SQUARES_LOW] = low_word(squares)
     out[SQUARES_HIGH] = squares >> 32
     out[PEAK_SQUARED] = peak
 
@@ -43,13 +46,18 @@ def summary(buf, n: int, out) -> None:
     fused(buf, n, out)
     total, squares, peak = fused_result(out)
     if n == 0:
-        out[MEAN] = out[RMS_X16] = out[PEAK] = out[PEAK_RAW] = 0
+        for word in range(MEAN, WORDS):
+            out[word] = 0
         return
     out[MEAN] = (total + n // 2) // n
     # round(16 * rms) = floor((floor(32 * rms) + 1) / 2)
     out[RMS_X16] = (root(1024 * (n * squares - total * total) // (n * n)) + 1) // 2
     out[PEAK_RAW] = peak
     out[PEAK] = peak_about(buf, n, out[MEAN])
+    out[PEAK_TO_PEAK] = max(buf[:n]) - min(buf[:n])
+    spread = 1024 * (n * squares - total * total) // n
+    out[SPREAD_LOW] = low_word(spread)
+    out[SPREAD_HIGH] = spread >> 32
 
 
 def peak_about(buf, n: int, centre: int) -> int:
@@ -61,6 +69,11 @@ def peak_about(buf, n: int, centre: int) -> int:
     for i in range(n):
         peak = max(peak, abs(buf[i] - centre))
     return peak
+
+
+def low_word(value: int) -> int:
+    """The lower 32 bits of a number as an array('i') holds them."""
+    return ((value & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
 
 def root(value: int) -> int:

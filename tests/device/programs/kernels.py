@@ -33,7 +33,8 @@ def main():
                 abouts.append(stats.peak_about(block, length, centre))
                 if abouts[-1] != twin.peak_about(block, length, centre):
                     raise AssertionError("case %s: peak about %d" % (line.strip(), centre))
-            print(total, squares, peak, ours[4], ours[5], ours[6], ours[7], *abouts)
+            spread = (ours[stats.SPREAD_HIGH] << 32) + (ours[stats.SPREAD_LOW] & 0xFFFFFFFF)
+            print(total, squares, peak, ours[4], ours[5], ours[6], ours[7], ours[stats.PEAK_TO_PEAK], spread, *abouts)
 
 
 main()
