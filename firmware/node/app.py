@@ -13,7 +13,7 @@ import board
 
 from judder_core import line, schema
 from node import commands, config, cycle, delivery, modes, parts
-from node.alarm.threshold import Threshold
+from node.alarm.engine import Engine
 from node.dsp import stats
 from node.hal import clock as ticks
 from node.hal import identity, partition, power, rtc, watchdog
@@ -76,7 +76,7 @@ class Node:
                 drivers.append(None)
                 faults.append(str(error))
         self.wiring_fault = "; ".join(faults)
-        hysteresis = values["hysteresis_percent"]
+        self.engine = Engine(values)
         # Buffers first, while the heap is whole; the radio takes its share later.
         self.cycle = cycle.Cycle(
             stats,
@@ -84,8 +84,7 @@ class Node:
             drivers[1],
             _RANGES_G[values["range_g"]],
             values["block_samples"],
-            Threshold(values["acceleration_rms_warning_mg"], values["acceleration_rms_danger_mg"], hysteresis),
-            Threshold(values["temperature_warning_dc"], values["temperature_danger_dc"], hysteresis),
+            self.engine,
         )
         self.battery = parts.battery(board)
         if schema.LINKS[values["link"]] == "wifi":
@@ -96,7 +95,7 @@ class Node:
         self.delivery = delivery.Delivery(Outbox(OUTBOX_MESSAGES), self.link, build, self.clock, self.tick)
         self.delivery.dropped = self.state.dropped
         self.failures_before = self.state.link_failures
-        self.cycle.restore((self.state.level_vibration, self.state.level_temperature))
+        self.engine.restore(self.state.alarm)
         self.delivery.thaw(self.state.queue, self._shift_ms)
 
     # --- messages
@@ -159,26 +158,28 @@ class Node:
         # The reading made of this block has this number, or the next one will.
         self.block = self.state.sequence
         changes = self.cycle.measure(self.measured_ms, patient)
-        for metric, level, value, limit in changes:
-            message = build.alarm(self._bits(level), metric, value, limit, self.state.sequence)
+        for metric, axis, level, value, limit in changes:
+            message = build.alarm(self._bits(level, axis), metric, value, limit, self.state.sequence)
             self.delivery.put(schema.ALARM, message, self.measured_ms)
         return bool(changes)
 
     def report(self) -> None:
         """A READING of the block just measured."""
         c = self.cycle
-        bits = self._bits(c.level())
+        bits = self._bits(self.engine.level, c.axis)
         values = build.reading(
             bits, c.temperature_dc, self.state.sequence, c.rms_mg, c.peak_mg, self.battery_mv(), c.rate_dhz, c.lost
         )
         self.delivery.put(schema.READING, values, self.measured_ms)
         self.state.sequence += 1
-        self.state.level_vibration, self.state.level_temperature = c.levels()
+        self.state.alarm = self.engine.state()
 
-    def _bits(self, level: int) -> int:
-        c = self.cycle
+    def _bits(self, level: int, axis: int) -> int:
+        c, engine = self.cycle, self.engine
         fault = c.fault or bool(self.wiring_fault)
-        return build.state(level, c.axis, c.clipped, c.lost > 0, fault, not ticks.is_set())
+        # The zone is that of the velocity, which this cycle does not measure yet.
+        zone, stopped = engine.zone(None), engine.not_running
+        return build.state(level, axis, c.clipped, c.lost > 0, fault, not ticks.is_set(), zone, stopped)
 
     # --- what comes down
 

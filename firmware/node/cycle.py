@@ -8,6 +8,7 @@ level changes or a sensor fails.
 
 from array import array
 
+from judder_core import schema
 from judder_core.errors import JudderError
 
 _FULL_SCALE = 32767
@@ -21,13 +22,13 @@ _SENSOR_FAULTS = (OSError, JudderError)
 
 
 class Cycle:
-    """stats: kernel module. vibration, temperature: drivers or None. limits: two Threshold-like objects.
+    """stats: kernel module. vibration, temperature: drivers or None. engine: alarm.engine.Engine.
 
     What the last block gave: rms_mg, peak_mg (lists of three, None without a block), axis (worst, 1..3, 0 none),
     clipped, lost, rate_dhz, temperature_dc (or None), fault (a sensor that should answer does not), why (its words).
     """
 
-    def __init__(self, stats, vibration, temperature, range_g: int, n: int, rms_limits, temperature_limits):
+    def __init__(self, stats, vibration, temperature, range_g: int, n: int, engine):
         self.n = n
         self.buffers = tuple([array("h", bytes(2 * n)) for _ in range(3)]) if vibration else None
         self._words = array("i", [0] * stats.WORDS)
@@ -35,8 +36,11 @@ class Cycle:
         self._vibration = vibration
         self._temperature = temperature
         self._range_g = range_g
-        self._rms_limits = rms_limits
-        self._temperature_limits = temperature_limits
+        self.engine = engine
+        # What the engine is given, made once: metric, axis, value.
+        self._judged_rms = [METRIC_RMS, 0, None]
+        self._judged_temperature = [METRIC_TEMPERATURE, 0, None]
+        self._judged = (self._judged_rms, self._judged_temperature)
         self._vibration_ready = False
         self._temperature_ready = False
         self._conversion = None
@@ -51,31 +55,23 @@ class Cycle:
     def measure(self, now_ms: int, patient: bool) -> tuple:
         """One block. patient: wait for the thermometer rather than repeat its last value.
 
-        Returns the alarm levels that changed: (metric, level, value, limit).
+        Returns the alarm levels that changed: (metric, axis, level, value, limit).
         """
         self.fault = False
         self._begin_temperature(now_ms)
-        usable = self._acquire()
+        self._acquire()
+        # Of the vibration sensor: a thermometer that fails says nothing about the block.
+        flags = schema.STATE_SENSOR_FAULT if self.fault and self.rms_mg is None else 0
+        if self.lost:
+            flags |= schema.STATE_LOST
+        if self.clipped:
+            flags |= schema.STATE_CLIPPED
+        # A value of an earlier block was judged then.
+        self._judged_temperature[2] = None
         self._end_temperature(now_ms, patient)
-        changes = ()
-        if usable:
-            changes = self._decide(changes, METRIC_RMS, self._rms_limits, self.rms_mg[self.axis - 1])
-        if self.temperature_dc is not None:
-            changes = self._decide(changes, METRIC_TEMPERATURE, self._temperature_limits, self.temperature_dc)
-        return changes
-
-    def level(self) -> int:
-        """The highest level in force."""
-        return max(self._rms_limits.level, self._temperature_limits.level)
-
-    def levels(self) -> tuple:
-        """(vibration, temperature), for restore()."""
-        return self._rms_limits.state(), self._temperature_limits.state()
-
-    def restore(self, levels: tuple) -> None:
-        """Levels of before a deep sleep."""
-        self._rms_limits.restore(levels[0])
-        self._temperature_limits.restore(levels[1])
+        self._judged_rms[1] = self.axis
+        self._judged_rms[2] = None if self.rms_mg is None else self.rms_mg[self.axis - 1]
+        return self.engine.evaluate(self._judged, flags, now_ms // 1000)
 
     def sleep(self) -> None:
         """Sensors off. The next measure() starts them again."""
@@ -88,14 +84,14 @@ class Cycle:
 
     # --- inside
 
-    def _acquire(self) -> bool:
-        """True when the block can be judged: complete, from a sensor that answers."""
+    def _acquire(self) -> None:
+        """A block and its features; rms_mg stays None without a sensor that answers."""
         self.rms_mg = self.peak_mg = None
         self.axis = self.lost = self.rate_dhz = 0
         self.clipped = False
         sensor = self._vibration
         if sensor is None:
-            return False
+            return
         try:
             if not self._vibration_ready:
                 sensor.identify()
@@ -105,7 +101,7 @@ class Cycle:
         except _SENSOR_FAULTS as error:
             self._vibration_ready = False
             self._failed(error)
-            return False
+            return
         self.rate_dhz = sensor.rate_dhz
         self.scale_ug = sensor.SCALE_UG
         stats = self._stats
@@ -123,7 +119,6 @@ class Cycle:
                 self.axis = axis + 1
         self.rms_mg = self._rms
         self.peak_mg = self._peak
-        return self.lost == 0
 
     def _begin_temperature(self, now_ms: int) -> None:
         if self._temperature is None or self._conversion is not None:
@@ -143,7 +138,7 @@ class Cycle:
             return
         self._conversion = None
         try:
-            self.temperature_dc = self._temperature.read()
+            self.temperature_dc = self._judged_temperature[2] = self._temperature.read()
         except _SENSOR_FAULTS as error:
             self._cold(error)
 
@@ -155,10 +150,3 @@ class Cycle:
     def _failed(self, error) -> None:
         self.fault = True
         self.why = str(error)
-
-    @staticmethod
-    def _decide(changes: tuple, metric: int, limits, value: int) -> tuple:
-        before = limits.level
-        if limits.update(value) != before:
-            return changes + ((metric, limits.level, value, limits.limit),)
-        return changes

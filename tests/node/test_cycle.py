@@ -1,12 +1,12 @@
-"""One block: features, alarm levels, faults. Real thresholds, the kernels' twins, sensors that are told what to say."""
+"""One block: features, alarm levels, faults. The real alarm engine, the kernels' twins, sensors told what to say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from judder_core import schema
-from node.alarm.threshold import Threshold
+from judder_core import schema, settings
+from node.alarm.engine import Engine
 from node.cycle import METRIC_RMS, METRIC_TEMPERATURE, Cycle
 from node.dsp import twin
 from node.message import build
@@ -72,7 +72,14 @@ class Temperature:
 
 
 def make(vibration: Vibration | None = None, temperature: Temperature | None = None) -> Cycle:
-    return Cycle(twin, vibration, temperature, 16, N, Threshold(1000, 2000, 10), Threshold(600, 800, 10))
+    limits = {
+        "acceleration_rms_warning_mg": 1000,
+        "acceleration_rms_danger_mg": 2000,
+        "temperature_warning_dc": 600,
+        "temperature_danger_dc": 800,
+        "hysteresis_percent": 10,
+    }
+    return Cycle(twin, vibration, temperature, 16, N, Engine({**settings.defaults(), **limits}))
 
 
 def sine(amplitudes: tuple[float, float, float], mean: float = 0) -> np.ndarray:
@@ -115,15 +122,15 @@ def test_alarm_rises_and_falls_with_hysteresis_and_says_why() -> None:
         story.append(cycle.measure(0, True))
     rms = [round(a / np.sqrt(2) * 0.488) for a in (1000, 3000, 6500, 5500, 2800, 2600)]
     assert rms == [345, 1035, 2243, 1898, 966, 897]
-    assert [[change[:2] for change in changes] for changes in story] == [
+    assert [[change[:3] for change in changes] for changes in story] == [
         [],
-        [(METRIC_RMS, 1)],
-        [(METRIC_RMS, 2)],
+        [(METRIC_RMS, 2, 1)],
+        [(METRIC_RMS, 2, 2)],
         [],  # 1898 is below 2000, and not below 90 % of it
-        [(METRIC_RMS, 1)],  # below 1800, and not below 900
-        [(METRIC_RMS, 0)],
+        [(METRIC_RMS, 2, 1)],  # below 1800, and not below 900
+        [(METRIC_RMS, 2, 0)],
     ]
-    assert [change[2:] for changes in story for change in changes] == [
+    assert [change[3:] for changes in story for change in changes] == [
         pytest.approx((1035, 1000), abs=1),
         pytest.approx((2243, 2000), abs=1),
         pytest.approx((966, 2000), abs=1),
@@ -137,18 +144,28 @@ def test_a_lossy_block_decides_nothing() -> None:
     vibration.lost = 3
     cycle = make(vibration)
     assert cycle.measure(0, True) == ()
-    assert cycle.level() == 0
+    assert cycle.engine.level == 0
     assert cycle.rms_mg is not None
     vibration.lost = 0
     assert cycle.measure(0, True)
 
 
-def test_a_clipped_block_still_warns() -> None:
+def test_a_clipped_block_decides_nothing() -> None:
     vibration = Vibration()
     vibration.data = np.where(sine((1, 0, 0)) > 0, 32767, -32768).astype(np.int16)
     cycle = make(vibration)
-    assert [change[:2] for change in cycle.measure(0, True)] == [(METRIC_RMS, 2)]
+    assert cycle.measure(0, True) == ()
     assert cycle.clipped
+    assert cycle.engine.level == 0
+
+
+def test_a_broken_thermometer_does_not_silence_the_vibration_alarm() -> None:
+    vibration, temperature = Vibration(), Temperature()
+    vibration.data = sine((3000, 0, 0))
+    temperature.fault = SensorError("cold")
+    cycle = make(vibration, temperature)
+    assert [change[:3] for change in cycle.measure(0, True)] == [(METRIC_RMS, 1, 1)]
+    assert cycle.fault
 
 
 @pytest.mark.parametrize("fault", [SensorError("gone"), OSError(5)])
@@ -157,12 +174,12 @@ def test_a_sensor_that_fails_is_a_fault_keeps_the_alarm_and_is_tried_again(fault
     vibration.data = sine((9000, 0, 0))
     cycle = make(vibration)
     cycle.measure(0, True)
-    assert cycle.level() == 2
+    assert cycle.engine.level == 2
     vibration.fault = fault
     assert cycle.measure(0, True) == ()
     assert cycle.fault
     assert cycle.rms_mg is None
-    assert cycle.level() == 2
+    assert cycle.engine.level == 2
     vibration.fault = None
     assert cycle.measure(0, True) == ()
     assert not cycle.fault
@@ -174,13 +191,13 @@ def test_temperature_has_its_own_alarm_and_its_own_fault() -> None:
     cycle = make(None, temperature)
     assert cycle.measure(0, True) == ()
     temperature.value = 810
-    assert cycle.measure(0, True) == ((METRIC_TEMPERATURE, 2, 810, 800),)
+    assert cycle.measure(0, True) == ((METRIC_TEMPERATURE, 0, 2, 810, 800),)
     temperature.fault = SensorError("cold")
     assert cycle.measure(0, True) == ()
     assert cycle.temperature_dc is None
     assert cycle.fault
     assert cycle.why == "cold"
-    assert cycle.level() == 2
+    assert cycle.engine.level == 2
 
 
 def test_an_impatient_cycle_asks_only_for_finished_conversions() -> None:
@@ -198,7 +215,7 @@ def test_levels_go_through_a_deep_sleep() -> None:
     cycle = make(vibration)
     cycle.measure(0, True)
     awake = make(vibration)
-    awake.restore(cycle.levels())
+    assert awake.engine.restore(cycle.engine.state())
     assert awake.measure(0, True) == (), "known already, so not announced again"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from judder_core import cbor, codec, schema, settings
+from node.alarm.engine import STATE_BYTES
 from node.commands import Commands
 from node.delivery import Delivery
 from node.link.backoff import Backoff
@@ -271,13 +272,13 @@ def test_state_comes_back_as_it_was(rtc: types.ModuleType) -> None:
     state = rtc.State()
     state.load()
     assert state.fresh
-    state.sequence, state.uptime_ms, state.level_vibration = 12_345, 1 << 40, 2
+    state.sequence, state.uptime_ms, state.alarm = 12_345, 1 << 40, b"\x02" * 112
     state.queue = [b"alarm", b"", b"x" * 59]
     assert state.save() == 0
     again = rtc.State()
     again.load()
     assert not again.fresh
-    assert (again.sequence, again.uptime_ms, again.level_vibration) == (12_345, 1 << 40, 2)
+    assert (again.sequence, again.uptime_ms, again.alarm) == (12_345, 1 << 40, b"\x02" * 112)
     assert again.queue == [b"alarm", b"", b"x" * 59]
 
 
@@ -308,9 +309,10 @@ def test_every_flipped_bit_and_every_cut_is_a_fresh_start(rtc: types.ModuleType)
 
 def test_what_does_not_fit_is_left_out_from_the_end_and_counted(rtc: types.ModuleType) -> None:
     state = rtc.State()
+    state.alarm = bytes(STATE_BYTES)
     state.queue = [bytes((i,)) * 59 for i in range(60)]
     left_out = state.save()
-    kept = (2048 - 8 - struct.calcsize(rtc._FORMAT)) // 60
+    kept = (2048 - 8 - struct.calcsize(rtc._FORMAT) - 1 - STATE_BYTES) // 60
     assert left_out == 60 - kept
     again = rtc.State()
     again.load()

@@ -1,7 +1,8 @@
 """What survives deep sleep, resets and the watchdog, but not power-off: 2048 bytes of RTC memory.
 
-Layout: magic, version, CRC-32 of the rest, fixed fields, then the queue: items of length and bytes. Anything that does
-not check out (power-on leaves garbage, another firmware another layout) is a fresh start, never an error.
+Layout: magic, version, CRC-32 of the rest, fixed fields, then items of length and bytes: what the alarms remember, and
+the queue. Anything that does not check out (power-on leaves garbage, another firmware another layout) is a fresh start,
+never an error.
 """
 
 import binascii
@@ -12,10 +13,10 @@ import machine
 SIZE = 2048
 
 _MAGIC = b"JR"
-_VERSION = 1
+_VERSION = 2
 _HEAD = "<2sBBI"
 _HEAD_BYTES = 8
-# Field name and struct letter. Levels: alarm level per watched quantity, one byte each.
+# Field name and struct letter.
 FIELDS = (
     ("sequence", "I"),
     ("boots", "I"),
@@ -30,22 +31,23 @@ FIELDS = (
     ("crashes", "H"),
     ("link_streak", "B"),
     ("link_skip", "B"),
-    ("level_vibration", "B"),
-    ("level_temperature", "B"),
 )
 _FORMAT = "<" + "".join([letter for _name, letter in FIELDS])
 _FIXED_BYTES = struct.calcsize(_FORMAT)
-QUEUE_BYTES = SIZE - _HEAD_BYTES - _FIXED_BYTES
 
 _MASKS = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF, "Q": 0xFFFFFFFFFFFFFFFF}
 
 
 class State:
-    """The fields as attributes, and `queue`: a list of bytes. `fresh`: nothing was found, this is a new start."""
+    """The fields as attributes, `alarm`: bytes of alarm.engine, at most 255, and `queue`: a list of bytes.
+
+    `fresh`: nothing was found, this is a new start.
+    """
 
     def __init__(self, memory=None):
         self._memory = machine.RTC() if memory is None else memory
         self.fresh = True
+        self.alarm = b""
         self.queue = []
         for name, _letter in FIELDS:
             setattr(self, name, 0)
@@ -53,7 +55,7 @@ class State:
     def load(self) -> None:
         """Take over what the memory holds, or keep the zeros."""
         data = bytes(self._memory.memory())
-        if len(data) < _HEAD_BYTES + _FIXED_BYTES:
+        if len(data) <= _HEAD_BYTES + _FIXED_BYTES:
             return
         magic, version, spare, crc = struct.unpack_from(_HEAD, data, 0)
         body = data[_HEAD_BYTES:]
@@ -63,16 +65,19 @@ class State:
         for i in range(len(FIELDS)):
             setattr(self, FIELDS[i][0], values[i])
         at = _FIXED_BYTES
+        items = []
         while at < len(body):
             end = at + 1 + body[at]
-            self.queue.append(body[at + 1 : end])
+            items.append(body[at + 1 : end])
             at = end
+        self.alarm = items[0]
+        self.queue = items[1:]
         self.fresh = False
 
     def save(self) -> int:
         """Write everything; items of the queue that do not fit are left out from the end. Returns how many were."""
         values = [getattr(self, name) & _MASKS[letter] for name, letter in FIELDS]
-        body = struct.pack(_FORMAT, *values)
+        body = struct.pack(_FORMAT, *values) + bytes((len(self.alarm),)) + self.alarm
         left_out = 0
         for item in self.queue:
             if left_out or len(item) > 255 or len(body) + 1 + len(item) > SIZE - _HEAD_BYTES:

@@ -40,9 +40,22 @@ def clamp(value, kind_rows, position: int):
     return low if value < low else high if value > high else value
 
 
-def state(level: int, axis: int, clipped: bool, lost: bool, fault: bool, clock_not_set: bool) -> int:
-    """State bits of READING and ALARM. axis: 0 none, 1 x, 2 y, 3 z. The zone stays 0: not rated."""
+def state(
+    level: int,
+    axis: int,
+    clipped: bool,
+    lost: bool,
+    fault: bool,
+    clock_not_set: bool,
+    zone: int = 0,
+    not_running: bool = False,
+) -> int:
+    """State bits of READING and ALARM. axis: 0 none, 1 x, 2 y, 3 z. A reading that is not whole carries no zone."""
     bits = level << schema.STATE_ALARM_SHIFT | axis << schema.STATE_AXIS_SHIFT
+    if not (clipped or lost or fault or not_running):
+        bits |= zone
+    if not_running:
+        bits |= schema.STATE_NOT_RUNNING
     if clipped:
         bits |= schema.STATE_CLIPPED
     if lost:

@@ -39,9 +39,10 @@ class Memory:
 
 
 def main():
-    threshold = Threshold(2000, 4000, 10)
-    for _ in range(200):
-        threshold.update(chance(5000))
+    threshold = Threshold(10, 0, 2, 3, 4)
+    threshold.set_limits(2000, 4000)
+    for moment in range(200):
+        threshold.update(chance(5000), moment)
         print(threshold.level, threshold.limit, end=" ")
     print()
     box = Outbox(5)

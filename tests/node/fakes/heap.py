@@ -5,7 +5,8 @@ import sys
 
 import micropython
 
-from node.alarm.threshold import Threshold
+from judder_core import settings
+from node.alarm.engine import Engine
 from node.cycle import Cycle
 from node.dsp import stats
 from node.sensors.iis3dwb import IIS3DWB
@@ -56,17 +57,21 @@ class Thermometer:
 
 n = int(sys.argv[1])
 sensor = IIS3DWB(Device())
-limits = Threshold(60000, 65000, 10), Threshold(600, 800, 10)
-cycle = Cycle(stats, sensor, Thermometer(), 16, n, limits[0], limits[1])
-cycle.measure(0, True)
+values = settings.defaults()
+values["acceleration_rms_warning_mg"] = 60000
+values["temperature_warning_dc"] = 600
+values["running_floor_mg"] = 10
+values["baseline_readings"] = 1000
+cycle = Cycle(stats, sensor, Thermometer(), 16, n, Engine(values))
+lost, changes = 0, cycle.measure(0, True)
 
 micropython.heap_lock()
 try:
     lost = sensor.fill(cycle.buffers, n)
-    usable = cycle._acquire()  # capture and features of one block; the decision comes after
+    changes = cycle.measure(1000, True)  # capture, features and decision of one block
 finally:
     micropython.heap_unlock()
-assert lost == 0 and usable and cycle.rms_mg is not None and cycle.rms_mg[0] > 0
+assert lost == 0 and not changes and cycle.rms_mg is not None and cycle.rms_mg[0] > 0
 
 
 def left_on_heap(blocks):
@@ -74,7 +79,7 @@ def left_on_heap(blocks):
     gc.disable()
     before = gc.mem_alloc()
     while blocks:
-        cycle._acquire()
+        cycle.measure(2000, True)
         blocks -= 1
     return gc.mem_alloc() - before
 
