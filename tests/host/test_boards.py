@@ -88,7 +88,7 @@ def test_folder_and_path_name_the_same_board(tmp_path: Path) -> None:
         ("spi_cs = 5", "", "[pins] spi_cs: missing, needed by what the board has"),
         ("battery_adc = 35", "battery_adc = 4", "no ADC that works beside Wi-Fi (allowed: 32-39)"),
         ("i2c_tmp117 = 0x48", "i2c_tmp117 = 0x47", "must be an address from 0x48 to 0x4b"),
-        ('"iis3dwb"', '"adxl345"', 'must be one of "none", "synthetic", "iis3dwb"'),
+        ('"iis3dwb"', '"adxl999"', 'must be one of "none", "synthetic", "iis3dwb"'),
         ("denominator = 1", "denominator = 0", "[battery] denominator = 0: must be an integer from 1 to 1000"),
         ("[flash]", '[micropython]\nurl = "https://x.example/a.bin"\n[flash]', "url and sha256: only ever together"),
         ("[flash]", "[flash", "is not valid TOML"),
