@@ -70,6 +70,13 @@ def test_contradictions():
         ({"block_samples": 1001}, "block_samples"),
         ({"acceleration_rms_warning_mg": 500, "acceleration_rms_danger_mg": 499}, "acceleration_rms_danger_mg"),
         ({"temperature_warning_dc": 800, "temperature_danger_dc": 1}, "temperature_danger_dc"),
+        ({"velocity_rms_warning_cmm_s": 450, "velocity_rms_danger_cmm_s": 449}, "velocity_rms_danger_cmm_s"),
+        ({"envelope_rms_warning_mg": 2, "envelope_rms_danger_mg": 1}, "envelope_rms_danger_mg"),
+        ({"kurtosis_warning_c": 500, "kurtosis_danger_c": 400}, "kurtosis_danger_c"),
+        ({"temperature_rise_warning_dc": 300, "temperature_rise_danger_dc": 200}, "temperature_rise_danger_dc"),
+        ({"baseline_warning_percent": 400, "baseline_danger_percent": 200}, "baseline_danger_percent"),
+        ({"confirm_readings": 2}, "confirm_readings"),
+        ({"machine_group": "2"}, "machine_speed_rpm"),
         ({"link": "wifi", "mqtt_host": "h"}, "wifi_ssid"),
         ({"link": "wifi", "wifi_ssid": "s"}, "mqtt_host"),
         ({"wifi_password": "1234567"}, "wifi_password"),
@@ -84,6 +91,7 @@ def test_contradictions():
     settings.pack(WIFI)
     settings.pack({"acceleration_rms_warning_mg": 500, "acceleration_rms_danger_mg": 500})
     settings.pack({"acceleration_rms_danger_mg": 500})  # a warning limit of 0 is switched off
+    settings.pack({"confirm_readings": 3, "confirm_of": 5})
 
 
 def test_pack_and_unpack():
