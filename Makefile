@@ -12,6 +12,8 @@ RATE ?=
 SCALE ?=
 BOARD ?= virtual-esp32s3
 ARGS ?=
+# Many tests wait for a process or a port, so a few more than there are cores.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench vectors size clean
@@ -37,7 +39,7 @@ demo: $(STAMP)  ## the whole chain with no hardware: flash, provision, measure, 
 	@$(BIN)/judder demo --board $(BOARD) $(if $(RECORDING),--recording '$(RECORDING)') $(if $(RATE),--rate $(RATE)) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
 
 test: $(STAMP) check build/micropython32/.tried  ## style, types and every test
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 # Fetched once, so that the tests know before they start whether the 32-bit ring can run.
 build/micropython32/.tried: tests/tools/micropython32.py | $(STAMP)
