@@ -9,6 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from judder.decode import decode
+from judder.decode.records import Reading
+from judder.ingest.mqtt import Subscriber
+from judder.virtual.broker import Broker
+
 JUDDER = [sys.executable, "-m", "judder.cli.main"]
 RATE_HZ = 3200
 
@@ -129,6 +134,7 @@ def test_fleet_on_stdout(tmp_path: Path) -> None:  # noqa: ARG001
         (["--scenario", "earthquake"], 7, "bearing"),
         (["--to", "http://x"], 7, "mqtt://"),
         (["--to", "mqtt://x:99999"], 7, "mqtt://"),
+        (["--to", "mqtt://127.0.0.1:1"], 3, "is it running"),
         (["--nodes", "0"], 1, "nodes"),
     ],
 )
@@ -136,3 +142,15 @@ def test_wrong_options(arguments: list[str], code: int, words: str) -> None:
     done = run("sim", *arguments)
     assert done.returncode == code
     assert words in done.stderr
+
+
+def test_fleet_on_a_broker() -> None:
+    with Broker() as broker, Subscriber(broker.host, broker.port) as subscriber:
+        target = f"mqtt://{broker.host}:{broker.port}"
+        done = run("sim", "--nodes", "2", "--scenario", "healthy", "--minutes", "0.5", "--pace", "20", "--to", target)
+        assert done.returncode == 0, done.stderr
+        nodes = set()
+        while (message := subscriber.get(0.5)) is not None:
+            if not message.is_status and isinstance(decode(message.payload), Reading):
+                nodes.add(message.node)
+    assert len(nodes) == 2

@@ -65,7 +65,10 @@ def compose(board: Board, image: bytes) -> list[Region]:
     chip = board.chip
     base = chip.boot_loader_offset
     download = f"download the installation .bin for the {chip.title} from {board.micropython.page}"
-    boot_loader = espimage.read(image)
+    try:
+        boot_loader = espimage.read(image)
+    except FlashError as error:
+        raise FlashError(f"{error}: {download}") from None
     if boot_loader.chip_id != chip.image_chip_id:
         other = by_image_id(boot_loader.chip_id)
         made_for = other.title if other else f"chip number {boot_loader.chip_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import threading
 import time
@@ -15,7 +16,7 @@ from judder.decode.records import Record
 from judder.device import boards, images
 from judder.device.boards import Board
 from judder.device.profile import Value
-from judder.errors import DecodeError, InputError
+from judder.errors import DecodeError, DeviceError, InputError
 from judder.ingest.console import ConsoleReader
 from judder.virtual import factory, machines
 from judder.virtual.board import VirtualBoard
@@ -70,7 +71,8 @@ def simulate(
     """Run `count` nodes for duration_s of their time. broker: (host, port), default their consoles.
 
     on_message(node id, record, board time in s) for what comes over the consoles, one at a time. first: number of the
-    first node, which makes its identity. Raises InputError for a scenario there is none of, and what the boards raise.
+    first node, which makes its identity. Raises InputError for a scenario there is none of, DeviceError when nothing
+    listens at the broker's address, and what the boards raise.
     """
     if scenario != MIXED and scenario not in SCENARIOS:
         raise InputError(f"there is no scenario '{scenario}'; there are {', '.join([*SCENARIOS, MIXED])}")
@@ -78,6 +80,7 @@ def simulate(
     base: dict[str, Value] = {"mode": 0, "interval_s": 60, "acceleration_rms_warning_mg": 250}
     base |= dict(values or {})
     if broker is not None:
+        _reach(broker)
         base |= {"link": schema.LINKS.index("wifi"), "wifi_ssid": "virtual"}
         base |= {"mqtt_host": broker[0], "mqtt_port": broker[1]}
     made = images.build(board)
@@ -112,6 +115,15 @@ def simulate(
                 virtual.power_cut()
                 running.remove(virtual)
     return totals
+
+
+def _reach(broker: tuple[str, int]) -> None:
+    """Nodes try for ever, as they should; a person who mistyped the address wants to know at once."""
+    host, port = broker
+    try:
+        socket.create_connection(broker, timeout=5).close()
+    except OSError as error:
+        raise DeviceError(f"no broker at {host}:{port} ({error}); is it running?") from error
 
 
 def _listener(
