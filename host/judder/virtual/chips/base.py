@@ -38,6 +38,22 @@ class I2cChip(Protocol):
         """Bytes of a read transfer."""
 
 
+class OneWireChip(Protocol):
+    """A chip on a 1-Wire line: open drain, so a line with several carries the AND of what they send."""
+
+    def power_on(self) -> None:
+        """Supply voltage came (back)."""
+
+    def reset(self, now_us: int) -> bool:
+        """A reset pulse; True when the chip answers with a presence pulse."""
+
+    def write_bit(self, bit: int, now_us: int) -> None:
+        """A write slot."""
+
+    def read_bit(self, now_us: int) -> int:
+        """A read slot; 1 when the chip leaves the line alone."""
+
+
 class AnalogSource(Protocol):
     """Something with a voltage."""
 

@@ -24,12 +24,14 @@ CHIP_ID = 0x7B
 XL_EN = 0b101  # CTRL1_XL[7:5]: 26.667 kHz; only this value and 000 (off) are allowed
 BDR_26K7 = 0b1010  # FIFO_CTRL3[3:0]: accelerometer batched at 26.667 kHz
 BYPASS, FIFO_MODE, CONTINUOUS = 0, 1, 6  # FIFO_CTRL4[2:0]
+STAMP_DECIMATION = (0, 1, 8, 32)  # FIFO_CTRL4[7:6], DEC_TS_BATCH: a time stamp for every so many samples
+TIMESTAMP_EN = 0x20  # CTRL10_C
 STOP_ON_WTM = 0x80  # FIFO_CTRL2: the watermark is the depth
 BDU, IF_INC, SW_RESET = 0x40, 0x04, 0x01  # CTRL3_C
 XLDA, TDA = 0x01, 0x04  # STATUS
 WTM_IA, OVR_IA, FULL_IA, OVR_LATCHED = 0x80, 0x40, 0x20, 0x08  # FIFO_STATUS2
 
-TAG_ACCELEROMETER = 0x02  # TAG_SENSOR[4:0], bits 7:3 of the tag
+TAG_ACCELEROMETER, TAG_TIMESTAMP = 0x02, 0x04  # TAG_SENSOR[4:0], bits 7:3 of the tag
 
 # The user offsets and the wake-up block keep what is written and do nothing here.
 _PASSIVE = (PIN_CTRL, COUNTER_BDR1, COUNTER_BDR2, INT1_CTRL, INT2_CTRL, 0x56, 0x58, 0x5B, 0x5C, 0x5E, 0x5F)
@@ -43,9 +45,9 @@ WRITABLE = frozenset(
 DEFAULTS = {**dict.fromkeys(WRITABLE, 0), PIN_CTRL: 0x3F, CTRL3_C: IF_INC, WHO_AM_I: CHIP_ID}
 
 
-def tags(counter: int, count: int) -> npt.NDArray[np.uint8]:
-    """Tag bytes of `count` accelerometer words, the first with this 2-bit counter; bit 0 makes the parity even."""
-    tag: npt.NDArray[np.uint8] = (TAG_ACCELEROMETER << 3 | (counter + np.arange(count)) % 4 << 1).astype(np.uint8)
+def tags(sensor: int, counter: int, count: int) -> npt.NDArray[np.uint8]:
+    """Tag bytes of `count` words of a sensor, the first with this 2-bit counter; bit 0 makes the parity even."""
+    tag: npt.NDArray[np.uint8] = (sensor << 3 | (counter + np.arange(count)) % 4 << 1).astype(np.uint8)
     folded = tag ^ tag >> 4
     folded ^= folded >> 2
     parity = (folded ^ folded >> 1) & np.uint8(1)
