@@ -1,5 +1,8 @@
 """The alarm engine of the node: random histories against a model written separately, then one story for each rule."""
 
+import binascii
+import struct
+
 from alarm_model import CLIPPED, FAULT, LOST, Model
 from portable import Random
 
@@ -217,6 +220,8 @@ def test_a_share_of_the_baseline():
     assert both.evaluate([(A, 2, 150)], 0, 9) == ((A, 2, 1, 150, 150),)
     odd = engine(baseline_readings=2, baseline_warning_percent=200)
     assert run(odd, A, [50, 51, 101, 102]) == [0, 0, 0, 1], "50.5 is rounded to 51"
+    silent = engine(baseline_readings=1, baseline_warning_percent=200)
+    assert run(silent, A, [0, 0, 1]) == [0, 0, 1], "twice nothing is still a limit"
 
 
 def test_temperature_rise_over_ambient_or_what_was_learned():
@@ -255,6 +260,12 @@ def test_band_not_covered_is_rated_all_the_same():
     alarms = engine(**PUMP)
     alarms.evaluate([(V, 1, 300)], schema.STATE_BAND_NOT_COVERED, 0)
     assert alarms.zone(300) == 2
+
+
+def test_what_is_worked_out_here_is_not_taken_from_outside():
+    alarms = engine(velocity_baseline_cmm_s=200, ambient_dc=0, temperature_rise_warning_dc=100, **PUMP)
+    assert alarms.evaluate([(RISE, 0, 900), (CHANGE, 1, 900), (P, 1, 9)], 0, 0) == ()
+    assert alarms.evaluate([(CHANGE, 1, 900), (RISE, 0, 900), (V, 1, 200), (T, 0, 90)], 0, 0) == ()
 
 
 def test_values_not_measured_are_no_vote():
@@ -364,6 +375,15 @@ def test_garbage_is_a_fresh_start():
         assert alarms.state() == fresh and alarms.level == 0
     # Nothing is left of what was known before either.
     assert not loud.restore(b"") and loud.state() == fresh and loud.level == 0
+
+
+def test_the_state_of_another_layout_is_a_fresh_start():
+    alarms = engine(velocity_rms_warning_cmm_s=100)
+    alarms.evaluate([(V, 1, 300)], 0, 5)
+    other = bytearray(alarms.state())
+    other[0] += 1
+    other[-4:] = struct.pack("<I", binascii.crc32(other[:-4]) & 0xFFFFFFFF)
+    assert not alarms.restore(bytes(other)) and alarms.level == 0
 
 
 def test_settings_changed_during_sleep():

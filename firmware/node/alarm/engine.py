@@ -199,6 +199,7 @@ class Engine:
             if value is not None and metric < _PLACES and (found[metric] is None or value > found[metric]):
                 found[metric] = value
                 axes[metric] = axis
+        # Worked out here and nowhere else, whatever was given.
         found[limits.TEMPERATURE_RISE] = found[limits.VELOCITY_CHANGE] = None
         if found[limits.TEMPERATURE] is not None:
             reference = self._values["ambient_dc"]
@@ -206,7 +207,6 @@ class Engine:
                 reference = self._baselines[limits.TEMPERATURE].value
             if reference is not None:
                 found[limits.TEMPERATURE_RISE] = found[limits.TEMPERATURE] - reference
-            axes[limits.TEMPERATURE_RISE] = axes[limits.TEMPERATURE]
         usual = self._usual(limits.VELOCITY)
         if found[limits.VELOCITY] is not None and usual is not None:
             found[limits.VELOCITY_CHANGE] = found[limits.VELOCITY] - usual
