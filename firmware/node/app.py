@@ -305,6 +305,8 @@ def run() -> None:
     if not node.config.provisioned:
         modes.wait_for_provisioning(node)
     if cause != power.DEEP_SLEEP:
+        if node.values["machine_group"] and node.engine.machine.reason:
+            say("not rated: " + node.engine.machine.reason)
         node.announce(True)
         if schema.LINKS[node.values["link"]] not in ("serial", "wifi"):
             say("this firmware has no link %s; messages go to the console" % schema.LINKS[node.values["link"]])
