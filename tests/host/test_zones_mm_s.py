@@ -1,5 +1,9 @@
 """judder.zones: the node's tables in mm/s, kW and r/min. Numbers typed from the published tables."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from judder.errors import InputError
@@ -68,3 +72,21 @@ def test_from_settings() -> None:
     assert machine.boundaries_mm_s == (1.12, 2.8, 7.1)
     assert Machine.from_settings(settings.defaults()).reason == "no machine profile"
     assert GROUPS == ("none", "1", "2", "size", "user") and SUPPORTS == ("rigid", "flexible")
+
+
+def test_the_document_says_what_the_code_does() -> None:
+    """docs/alarms.md: its table of boundaries, and every setting it names."""
+    text = (Path(__file__).parents[2] / "docs" / "alarms.md").read_text()
+    rows = re.findall(r"^\| (1|2)(?:: [^|]*)? \| (rigid|flexible) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
+    assert len(rows) == 4
+    for group, support, *cells in rows:
+        assert Machine(group, support, speed_rpm=1480).boundaries_mm_s == tuple(float(cell) for cell in cells)
+    profile = tomllib.loads(text.split("```toml\n")[1].split("```")[0])["settings"]
+    stored = {name: settings.from_text(name, value) for name, value in profile.items()}
+    assert Machine.from_settings({**settings.defaults(), **stored}).boundaries_mm_s == (2.3, 4.5, 7.1)
+    settings.pack(stored)
+    named = set(re.findall(r"`([a-z]+_[a-z_*]+)(?: = [^`]*)?`", text))
+    known = {row[1] for row in settings.SETTINGS}
+    assert len(named) > 15
+    for name in named:
+        assert any(re.fullmatch(name.replace("*", "(warning|danger)"), one) for one in known), name
