@@ -172,7 +172,6 @@ class Node:
         )
         self.delivery.put(schema.READING, values, self.measured_ms)
         self.state.sequence += 1
-        self.state.alarm = self.engine.state()
 
     def _bits(self, level: int, axis: int) -> int:
         c, engine = self.cycle, self.engine
@@ -244,12 +243,13 @@ class Node:
         self.state.downlinks_refused = self.commands.refused + self.link.refused
 
     def save(self, freeze: bool = False, planned_ms: int = 0) -> None:
-        """Counters into RTC memory. freeze: with what is left in the outbox; the outbox is empty afterwards.
+        """Counters and alarms into RTC memory. freeze: with what is left in the outbox; the outbox is empty afterwards.
 
         Without freeze the queue there stays as it was until everything is delivered: after a crash the host may see
         a reading twice, but not never.
         """
         self._count()
+        self.state.alarm = self.engine.state()
         if freeze:
             self.state.queue = self.delivery.freeze()
             self.state.dropped = self.delivery.dropped
