@@ -22,8 +22,8 @@ moment is exact: stats has it.
 From a peak of 16384 e keeps 13 bits, and one of 32768 or more (a block hard against one stop that swings to the other)
 takes the slow path on halves, one sample at a time; so does a buffer that starts on an odd 16-bit word.
 
-Error against float64, beyond the rounding to 1/100: under 0.1 % from 20 counts RMS to full scale and kurtosis 1 to 30 on
-sines, squares, Gaussian and impulsive noise; 0.4 % on the worst there is, a constant amplitude with one spike in it.
+Error against float64, beyond the rounding to 1/100: under 0.1 % from 20 counts RMS to full scale and kurtosis 1 to 30
+on sines, squares, Gaussian and impulsive noise; 0.4 % on the worst there is, a constant amplitude with one spike in it.
 """
 
 import micropython
@@ -41,7 +41,7 @@ KURTOSIS_C = 1
 SKEWNESS_C = 2
 WORDS = 11
 
-# Bits that e is cut by and v is halved by. Words 5 and 6, 7 and 8, 9 and 10 are the sums of e * v, of e * e, and spread.
+# Bits e is cut by, v is halved by. Words 5 and 6, 7 and 8, 9 and 10 are the sums of e * v, of e * e, and spread.
 _CUT = 3
 _HALF = 4
 
@@ -238,7 +238,7 @@ def _shifted(value: int, by: int) -> int:
 
 @micropython.viper
 def _normal(words: ptr32, at: int) -> int:
-    """Two words of a signed 64-bit number at `at` become a mantissa in 2**29..2**30 and an exponent, 64 more than it is.
+    """Two words of a signed 64-bit number at `at` become a mantissa in 2**29..2**30 and an exponent plus 64.
 
     Returns the sign: -1, 0 (then the words are 0 and 64) or 1. Magnitude below 2**61.
     """
