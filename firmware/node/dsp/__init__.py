@@ -2,6 +2,9 @@
 
 stats.py   sum, exact sum of squares, peak, and from them mean, RMS and peak about the mean (viper)
 twin.py    the same functions in plain Python: the definition of the right answer, and what CPython runs
+moments.py            kurtosis and skewness; moments_twin.py
+envelope.py           RMS and peak of the envelope above 500 Hz; envelope_twin.py, and envelope_state.py for its filters
+orientation.py        which axis is up (plain)
 word.py    refuses kernels built for another word size
 
 A further kernel is a file of its own with a twin beside it, and obeys what the first ones do:

@@ -5,12 +5,17 @@ from array import array
 
 sys.path.insert(0, sys.argv[1])
 
-from node.dsp import stats
+from node.dsp import envelope, moments, stats
+from node.dsp.envelope_state import State
 from node.sensors import unpack
 
 buffer = array("h", [0] * 16)
 out = array("i", [0] * stats.WORDS)
 short = array("i", [0] * (stats.WORDS - 1))
+higher = array("i", [0] * moments.WORDS)
+outline = array("i", [0] * envelope.WORDS)
+work = array("i", [0] * (16 + envelope.SPARE))
+axis = State(26667)
 burst = bytes(7 * 16)
 
 
@@ -28,6 +33,14 @@ CALLS = (
     lambda: stats.peak_about(buffer, 17, 0),
     lambda: stats.peak_about(buffer, 16, 32768),
     lambda: stats.peak_about(buffer, 16, -32769),
+    lambda: moments.summary(buffer, 17, out, higher),
+    lambda: moments.summary(buffer, -1, out, higher),
+    lambda: moments.summary(buffer, 16, short, higher),
+    lambda: moments.summary(buffer, 16, out, higher[1:]),
+    lambda: envelope.summary(buffer, 17, 0, axis, work, outline),
+    lambda: envelope.summary(buffer, -1, 0, axis, work, outline),
+    lambda: envelope.summary(buffer, 16, 0, axis, work[1:], outline),
+    lambda: envelope.summary(buffer, 16, 0, axis, work, outline[1:]),
     lambda: unpack.unpack(burst, 17, buffer, buffer, buffer, state(0, 16)),
     lambda: unpack.unpack(burst, -1, buffer, buffer, buffer, state(0, 16)),
     lambda: unpack.unpack(burst, 16, buffer, buffer, array("h", [0] * 15), state(0, 16)),
