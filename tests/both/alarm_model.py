@@ -128,6 +128,11 @@ class Model:
                         for level in (1, 2):
                             on[metric, level] = None
                             votes[metric, level] = []
+                    elif metric == 2 and flags & (CLIPPED | LOST | FAULT) == CLIPPED:
+                        # The true value is this or more: a vote for going up, or none.
+                        for level in (1, 2):
+                            if limits[level] and value[2] >= limits[level] and on.get((2, level)) is None:
+                                self.vote(votes, on, (2, level), value[2], limits[level], now_s)
                 level = max([level for level in (1, 2) if on.get((metric, level))] + [0])
                 if level > was:
                     limit = limits[level]

@@ -251,6 +251,19 @@ def test_bad_readings_neither_raise_nor_clear_nor_confirm_nor_learn():
         assert learned.evaluate([(V, 1, 200)], 0, 1) == (), "80 was not learned, so 1.93 is no limit"
 
 
+def test_what_is_clipped_is_at_least_as_large():
+    a = 2
+    alarms = engine(acceleration_rms_warning_mg=500, confirm_readings=2, confirm_of=3)
+    assert run(alarms, a, [600], CLIPPED) == [0], "confirmation is asked of it too"
+    assert run(alarms, a, [100], CLIPPED) == [0], "and this is no vote"
+    assert run(alarms, a, [600], CLIPPED) == [1]
+    assert run(alarms, a, [0] * 9, CLIPPED) == [1] * 9, "it never speaks for going down"
+    assert run(alarms, a, [900] * 3, CLIPPED | LOST) == [1] * 3
+    assert run(alarms, a, [0, 0]) == [1, 0]
+    for flag in (LOST, FAULT, CLIPPED | FAULT):
+        assert run(engine(acceleration_rms_warning_mg=500), a, [900], flag) == [0]
+
+
 def test_a_bad_block_says_nothing_about_temperature():
     alarms = engine(temperature_warning_dc=600)
     assert alarms.evaluate([(V, 1, 9000), (T, 0, 600)], CLIPPED, 0) == ((T, 0, 1, 600, 600),)

@@ -150,12 +150,21 @@ def test_a_lossy_block_decides_nothing() -> None:
     assert cycle.measure(0, True)
 
 
-def test_a_clipped_block_decides_nothing() -> None:
+def test_a_clipped_block_may_raise_the_alarm_and_never_lowers_it() -> None:
     vibration = Vibration()
     vibration.data = np.where(sine((1, 0, 0)) > 0, 32767, -32768).astype(np.int16)
     cycle = make(vibration)
-    assert cycle.measure(0, True) == ()
+    changes = cycle.measure(0, True)
     assert cycle.clipped
+    assert [(metric, level) for metric, _axis, level, _value, _limit in changes] == [(2, 2)]
+    # One sample at full scale in a quiet block: less than the limit, and still no word that it got better.
+    vibration.data = sine((10, 0, 0))
+    vibration.data[0] = 32767
+    assert cycle.measure(1, True) == ()
+    assert cycle.clipped
+    assert cycle.engine.level == 2
+    vibration.data = sine((10, 0, 0))
+    assert cycle.measure(2, True) != ()
     assert cycle.engine.level == 0
 
 

@@ -15,6 +15,8 @@ blocks counts once, when it is new.
 
 - Flags are STATE_* bits of the reading. Clipped, samples lost or sensor fault: no zone, nothing about vibration is
   judged, confirmed, forgotten or learned, and the level stays as it was. Temperature is judged all the same.
+- One exception: samples cut off at full scale can only make acceleration RMS smaller, so a reading that is clipped and
+  nothing worse may raise that alarm; it never lowers it. A machine too loud for its sensor must not stay silent.
 - Gate: below its floors the machine stands still. Nothing about vibration is judged then, and an alarm that stands is
   over at once, whatever the hold-off says, with a change like any other; the message carries STATE_NOT_RUNNING, which
   tells it from a machine that got better. After the start it is confirmed anew. Temperature alarms stand.
@@ -93,6 +95,7 @@ class Engine:
         self._gather(metrics)
         found = self._found
         good = not flags & _BAD
+        at_least = flags & _BAD == schema.STATE_CLIPPED
         if good:
             self._gate.update(0, found[limits.ACCELERATION])
             self._gate.update(1, found[limits.VELOCITY])
@@ -109,6 +112,8 @@ class Engine:
                     watch.update(abs(value) if metric == limits.VELOCITY_CHANGE else value, now_s)
                 elif self.not_running:
                     watch.clear()
+                elif at_least and metric == limits.ACCELERATION:
+                    watch.at_least(value, now_s)
             if watch.level != before:
                 limit = -watch.limit if metric == limits.VELOCITY_CHANGE and value < 0 else watch.limit
                 changes += ((metric, self._axes[metric], watch.level, value, limit),)

@@ -103,6 +103,19 @@ class Threshold:
                 self._windows[level] = 0
         return self._changed_to(self._highest())
 
+    def at_least(self, value: int, now_s: int) -> int:
+        """Level after a value that is known to be no smaller than `value`: it may speak for going up, never for down."""
+        for level in _LEVELS:
+            limit = self._limits[level]
+            if not limit or self._on[level] or value < limit:
+                continue
+            self._windows[level] = (self._windows[level] << 1 | 1) & self._mask
+            if _ones(self._windows[level]) >= self._confirm:
+                self._on[level] = True
+                self._windows[level] = 0
+                self._since_s[level] = now_s
+        return self._changed_to(self._highest())
+
     def clear(self) -> int:
         """To NONE at once, whatever is confirmed or held; the past is forgotten."""
         for level in _LEVELS:
