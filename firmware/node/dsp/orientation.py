@@ -7,7 +7,7 @@ _HIGH_MG = 1250
 
 
 def up(x_mg: int, y_mg: int, z_mg: int) -> int:
-    """1, 2 or 3 when x, y or z points up; -1, -2, -3 when it points down; 0 when no axis is within 30 degrees of upright.
+    """1, 2 or 3 when x, y or z points up; -1, -2, -3 when it points down; 0 when none is within 30 degrees of it.
 
     Arguments: mean acceleration of a block. 0 too when they do not add up to a gravity between 0.75 and 1.25 g, so that
     nothing is said of a stuck or dead sensor, one in free fall, or one whose mean is not gravity alone.
