@@ -22,6 +22,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from judder.virtual.micropython32 import command_of
+
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / "build" / "micropython32"
 
@@ -36,7 +38,6 @@ PACKAGES = (
     "libmbedx509-7",
     "libmbedcrypto16",
 )
-_LIBRARIES = "usr/lib/i386-linux-gnu"
 
 # Suites whose mirror also carries ours. Security mirrors don't, and other vendors' archives don't.
 _DEBIAN_SUITES = frozenset(
@@ -80,7 +81,7 @@ def command() -> "list[str] | None":
         _why = str(error)
         return None
     _why = ""
-    return _argv(TREE)
+    return command_of(TREE)
 
 
 def why() -> str:
@@ -96,11 +97,6 @@ def main() -> int:
         return 1
     print(" ".join(argv))
     return 0
-
-
-def _argv(tree: Path) -> "list[str]":
-    libraries = tree / _LIBRARIES
-    return [str(libraries / "ld-linux.so.2"), "--library-path", str(libraries), str(tree / "usr/bin/micropython")]
 
 
 def _stamp() -> str:
@@ -234,7 +230,7 @@ def _prove(tree: Path) -> None:
     """Start it once: a kernel without 32-bit support fails here, not in the middle of a test."""
     program = "import sys; print(sys.implementation[0], sys.maxsize)"
     try:
-        done = subprocess.run([*_argv(tree), "-c", program], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([*command_of(tree), "-c", program], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"it was fetched and does not start here: {error}") from None
     if done.returncode != 0 or done.stdout.split() != ["micropython", str(2**31 - 1)]:

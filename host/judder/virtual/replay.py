@@ -6,38 +6,49 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from judder.decode import decode
-from judder.decode.records import Alarm, Hello, Reading, Record
+from judder.decode.records import Alarm, Hello, Reading, Record, Spectrum
 from judder.device import boards, images
 from judder.device.boards import Board
 from judder.device.profile import Value
 from judder.errors import DecodeError, DeviceError, InputError, Timeout
 from judder.ingest.console import ConsoleReader
-from judder.virtual import factory
+from judder.virtual import factory, micropython32
 from judder.virtual.board import VirtualBoard
 from judder.virtual.clock import VIRTUAL
 from judder.virtual.last_words import LastWords
 from judder.virtual.scenario import Scenario
 from judder.virtual.wiring import Wiring
+from judder_core import settings
 
 # Real seconds without a message before the node counts as stuck. A block takes some tens of milliseconds.
 _SILENCE_S = 30.0
 
 OnRecord = Callable[[Record, float], None]
 
+# Settings of a replay whatever a profile says: every block of the recording, one after the other, spectrum and all.
+CONSECUTIVE: Mapping[str, Value] = {
+    "mode": settings.check("mode", "continuous"),
+    "interval_s": 0,
+    "spectrum": settings.check("spectrum", "on"),
+    "vibration_sensor": settings.check("vibration_sensor", "board"),
+    "temperature_sensor": settings.check("temperature_sensor", "board"),
+}
+
 
 @dataclass
 class Run:
-    """What came of it. messages: in the order they came, with the board's time in seconds."""
+    """What came of it. messages: as they came, with the board's time in seconds. values: settings in force."""
 
     scenario: Scenario
     block: int
     messages: list[tuple[float, Record]] = field(default_factory=list)
     samples_lost: int = 0
     bad_frames: int = 0
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def readings(self) -> list[Reading]:
@@ -46,6 +57,10 @@ class Run:
     @property
     def alarms(self) -> list[Alarm]:
         return [record for _time, record in self.messages if isinstance(record, Alarm)]
+
+    @property
+    def spectra(self) -> list[Spectrum]:
+        return [record for _time, record in self.messages if isinstance(record, Spectrum)]
 
     @property
     def hello(self) -> Hello | None:
@@ -58,20 +73,25 @@ def replay(
     board: Board | None = None,
     values: Mapping[str, Value] | None = None,
     micropython: str | Sequence[str] | None = None,
+    word: int = 64,
     on_record: OnRecord | None = None,
     made: images.Images | None = None,
 ) -> Run:
     """Boot a provisioned node, let it measure the scenario once, stop.
 
     values: settings by name over those of the scenario; the link is the console in any case. micropython: another PC
-    build than the default. made: images built before. on_record: called with each message and the board's time.
+    build than the default. word: 32 for the word size of an ESP32 (see judder.virtual.micropython32). made: images
+    built before. on_record: called with each message and the board's time.
     Raises InputError (no whole block in the signal), DeviceError, Timeout (the node fell silent), SettingsError.
     """
     board = boards.load(boards.DEFAULT) if board is None else board
+    if word == 32:
+        micropython = micropython32.find()
+        board = replace(board, mpy_arch=micropython32.ARCH)
     everything: dict[str, Value] = {"mode": 1, "interval_s": 0, **scenario.settings, **(values or {})}
     everything |= {"link": 0, "node_id": factory.eui64(factory.mac_address(0))}
     block = int(everything.get("block_samples", 4096))
-    run = Run(scenario, block)
+    run = Run(scenario, block, values={**settings.defaults(), **everything})
     expected = _blocks(scenario, block)
     with tempfile.TemporaryDirectory(prefix="judder-replay-") as folder:
         flash = factory.make_flash(Path(folder) / "flash.bin", board, made or images.build(board), everything)
@@ -129,11 +149,11 @@ def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: O
                 except DecodeError:
                     run.bad_frames += 1
                     continue
+                if _is_after(record, expected):
+                    return
                 run.messages.append((now_s, record))
                 if on_record is not None:
                     on_record(record, now_s)
-                if _is_last(record, expected):
-                    return
             if expected is None and now_s > run.scenario.duration_s:
                 return
             if time.monotonic() - last > _SILENCE_S:
@@ -142,7 +162,8 @@ def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: O
                 raise DeviceError("the virtual board lost its power during the run")
 
 
-def _is_last(record: Record, expected: int | None) -> bool:
-    if expected is None or not isinstance(record, Reading) or record.sequence is None:
+def _is_after(record: Record, expected: int | None) -> bool:
+    """Belongs to a block after the recording: all that was to be said of the recording has been."""
+    if expected is None or not isinstance(record, (Reading, Alarm, Spectrum)) or record.sequence is None:
         return False
-    return record.sequence >= expected - 1
+    return record.sequence >= expected
