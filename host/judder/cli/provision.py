@@ -57,6 +57,9 @@ def command(
     if port is None or profile_path is None:
         raise click.UsageError("--port and --profile are needed; judder provision --help shows an example")
     wanted = profile.load(profile_path)
+    machine = profile.machine(wanted)
+    if machine.group != "none" and machine.boundaries_mm_s is None and not as_json:
+        click.echo(f"note: readings will not be rated: {machine.reason}", err=True)
     with Progress(as_json) as progress:
         try:
             report = provision.provision(

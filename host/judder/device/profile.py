@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from judder.errors import InputError, SettingsError
+from judder.zones import Machine
 from judder_core import settings
 
 Value = int | str | bytes
@@ -51,6 +52,11 @@ def load(path: Path) -> dict[str, Value]:
         return values
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}", error.name) from error
+
+
+def machine(values: Mapping[str, Value]) -> Machine:
+    """The machine a profile describes; its `reason` says why it cannot be rated, where that is so."""
+    return Machine.from_settings({**settings.defaults(), **values})
 
 
 def describe() -> list[dict[str, str]]:
