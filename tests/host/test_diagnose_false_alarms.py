@@ -16,10 +16,10 @@ from judder.virtual import machines
 Make = Callable[[np.random.Generator, int, float, float], np.ndarray]
 
 
-def accused(make: Make, count: int) -> list[str]:
+def accused(make: Make, count: int, first_seed: int = 0) -> list[str]:
     """Verdicts that name something. make(rng, samples, rate_hz, shaft_hz) -> waveform."""
     verdicts = []
-    for seed in range(count):
+    for seed in range(first_seed, first_seed + count):
         rng = np.random.default_rng((7, seed))
         rpm = rng.uniform(300, 3600)
         rate_hz = float(rng.choice([10000, 12000, 26667]))
