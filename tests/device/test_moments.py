@@ -99,7 +99,7 @@ def test_constant_amplitude_and_one_spike(device: Target, built: Path, tmp_path:
     for case, (valid, kurtosis_c, _) in zip(cases, answers(device, "moments.py", built, cases, tmp_path), strict=True):
         kurtosis, _ = reference(case.block)
         assert valid == 1
-        assert abs(kurtosis_c / 100 - kurtosis) <= ROUNDING + 0.004 * kurtosis, case.name
+        assert abs(kurtosis_c / 100 - kurtosis) <= ROUNDING + 0.002 * kurtosis, case.name
 
 
 def edge_cases() -> list[Case]:

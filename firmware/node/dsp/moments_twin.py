@@ -26,7 +26,7 @@ def summary(buf, n: int, words, out) -> None:
     cubes = fourths = 0
     for i in range(n):
         v = (buf[i] - mean) >> half
-        e = (v * v + (((i & 3) << k) >> 2)) >> k
+        e = (v * v + ((2 * (i % 4) + 1) << k >> 3)) >> k
         cubes += e * v
         fourths += e * e
     spread = (words[stats.SPREAD_HIGH] << 32) + (words[stats.SPREAD_LOW] & 0xFFFFFFFF)
@@ -38,7 +38,7 @@ def cut(peak: int) -> int:
     """Bits by which squares are shifted down so that sums of eight products fit a word. peak: 0..32768."""
     bits = 0
     limit = 2**14 if peak < 2**14 else 2**13
-    while (peak * peak + 3 * (2**bits // 4)) >> bits >= limit:
+    while (peak * peak + 7 * 2**bits // 8) >> bits >= limit:
         bits += 1
     return bits
 
@@ -60,8 +60,6 @@ def _finish(n, rest, k, half, sums, out):
 
     mantissa, exponent = _normal(fourths)
     a4 = _shifted(_ratio(mantissa // count, q * q // 2**14), exponent + scale + 2 * square_cut - 16 - 2 * x)
-    if k > 2:
-        a4 += _shifted((2**14 * (4096 - (16384 >> k)) + q // 2) // q, square_cut - 16 - x)
     mantissa, exponent = _normal(abs(cubes))
     a3 = _shifted(_ratio(mantissa // count, q * sigma // 2**14), exponent + scale + k + 3 * half - 16 - x - y)
     if cubes < 0:

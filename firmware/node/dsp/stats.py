@@ -15,9 +15,10 @@ Words of `out`:
   SPREAD_LOW, _HIGH        1024 times the sum of squared distances from the exact mean, rounded down, 64 bits
 
 Why the code looks as it does: only the first two variables of a viper function live in registers, arguments first,
-hence the order of arguments and the reuse of `v`; two samples are loaded per word; four squares are summed before the
-64-bit split. `a` holds the sum of squares modulo 2**32 and `h` the sum of the upper halves of its parts: what `a` lacks
-is then h << 16 plus lower halves that stay below 2**31 for MAX_SAMPLES parts.
+hence the order of arguments and the reuse of `v`; odd samples are the upper half of a word and have their sign for
+free, even ones are best read as 16 bits on Xtensa and no worse on RISC-V; four squares are summed before the 64-bit
+split. `a` holds the sum of squares modulo 2**32 and `h` the sum of the upper halves of its parts: what `a` lacks is
+then h << 16 plus lower halves that stay below 2**31 for MAX_SAMPLES parts.
 
 Four samples of -32768 make a sum of four squares of exactly 2**32, which wraps to 0. So a block whose peak squared is
 2**30 is summed again one sample at a time; such a block is clipped anyway, and the rest pay nothing.
@@ -114,7 +115,7 @@ def _fused(p: ptr32, v: int, out: ptr32):
             if (v := v * v) > m:
                 m = v
             t = v
-            s = (v := (p[0] << 16) >> 16) + s
+            s = (v := (ptr16(p)[0] ^ 0x8000) - 0x8000) + s
             if (v := v * v) > m:
                 m = v
             t = v + t
@@ -122,7 +123,7 @@ def _fused(p: ptr32, v: int, out: ptr32):
             if (v := v * v) > m:
                 m = v
             t = v + t
-            s = (v := (p[1] << 16) >> 16) + s
+            s = (v := (ptr16(p)[2] ^ 0x8000) - 0x8000) + s
             if (v := v * v) > m:
                 m = v
             t = v + t
@@ -132,7 +133,7 @@ def _fused(p: ptr32, v: int, out: ptr32):
             if (v := v * v) > m:
                 m = v
             t = v
-            s = (v := (p[2] << 16) >> 16) + s
+            s = (v := (ptr16(p)[4] ^ 0x8000) - 0x8000) + s
             if (v := v * v) > m:
                 m = v
             t = v + t
@@ -140,7 +141,7 @@ def _fused(p: ptr32, v: int, out: ptr32):
             if (v := v * v) > m:
                 m = v
             t = v + t
-            s = (v := (p[3] << 16) >> 16) + s
+            s = (v := (ptr16(p)[6] ^ 0x8000) - 0x8000) + s
             if (v := v * v) > m:
                 m = v
             t = v + t
@@ -186,7 +187,7 @@ def _peak_about(p: ptr32, v: int, centre: int, out: ptr32) -> int:
                 high = v
             if v < low:
                 low = v
-            if (v := (p[0] << 16) >> 16) > high:
+            if (v := (ptr16(p)[0] ^ 0x8000) - 0x8000) > high:
                 high = v
             if v < low:
                 low = v
@@ -194,7 +195,7 @@ def _peak_about(p: ptr32, v: int, centre: int, out: ptr32) -> int:
                 high = v
             if v < low:
                 low = v
-            if (v := (p[1] << 16) >> 16) > high:
+            if (v := (ptr16(p)[2] ^ 0x8000) - 0x8000) > high:
                 high = v
             if v < low:
                 low = v
