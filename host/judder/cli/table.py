@@ -8,9 +8,10 @@ import click
 
 from judder.decode.records import Alarm, Hello, Reading, Record
 
-_WIDTHS = (8, -14, 5, -8, 6, 6, 6, 7, 6, 6, 6)
-_NAMES = ("time", "", "no.", "state", "RMS x", "y", "z", "peak x", "y", "z", "temp")
-_UNITS = ("s", "", "", "", "mg", "mg", "mg", "mg", "mg", "mg", "degC")
+_WIDTHS = (8, -14, 5, -8, -4, 6, 6, 6, 6, 7, 6, 6, 6)
+# vel: velocity RMS of the worst axis, which decides the zone.
+_NAMES = ("time", "", "no.", "state", "zone", "vel", "RMS x", "y", "z", "peak x", "y", "z", "temp")
+_UNITS = ("s", "", "", "", "", "mm/s", "mg", "mg", "mg", "mg", "mg", "mg", "degC")
 _COLOURS = {"none": None, "warning": "yellow", "danger": "red"}
 
 
@@ -40,7 +41,9 @@ def _reading(record: Reading, time_s: float, what: str) -> str:
     bad = [name for name, is_set in _flags(record) if is_set]
     state = bad[0] if bad else ("ok" if record.alarm_level == "none" else record.alarm_level.upper())
     rms, peak = record.acceleration_rms_mg, record.acceleration_peak_mg
-    cells = [f"{time_s:.1f}", what, str(record.sequence), state]
+    velocity = record.velocity_rms_worst_mm_s
+    cells = [f"{time_s:.1f}", what, str(record.sequence), state, record.zone or "-"]
+    cells.append("-" if velocity is None else f"{velocity:.2f}")
     cells += ["-" if value is None else f"{value:g}" for value in (*rms, *peak)]
     cells.append("-" if record.temperature_c is None else f"{record.temperature_c:.1f}")
     text = _row(cells)
