@@ -107,15 +107,15 @@ class Bearing:
         values = _numbers(text)
         if set(values) <= {"bpfo", "bpfi", "ftf", "bsf"}:
             if not {"bpfo", "bpfi"} <= set(values):
-                raise InputError(f"--bearing {text}: bpfo and bpfi are both needed; ftf and bsf may follow")
+                raise InputError(f"bearing {text}: bpfo and bpfi are both needed; ftf and bsf may follow")
             return _checked(values["bpfo"], values["bpfi"], values.get("ftf"), values.get("bsf"), "")
         if set(values) <= {"balls", "ball", "pitch", "angle"}:
             if not {"balls", "ball", "pitch"} <= set(values):
-                raise InputError(f"--bearing {text}: balls, ball and pitch are all needed; angle may follow")
+                raise InputError(f"bearing {text}: balls, ball and pitch are all needed; angle may follow")
             if values["balls"] != int(values["balls"]):
-                raise InputError(f"--bearing {text}: balls is how many rolling elements there are")
+                raise InputError(f"bearing {text}: balls is how many rolling elements there are")
             return cls.from_geometry(int(values["balls"]), values["ball"], values["pitch"], values.get("angle", 0.0))
-        raise InputError(f"--bearing {text}: use balls, ball, pitch, angle, or bpfo, bpfi, ftf, bsf, not a mixture")
+        raise InputError(f"bearing {text}: use balls, ball, pitch, angle, or bpfo, bpfi, ftf, bsf, not a mixture")
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -165,11 +165,11 @@ def _numbers(text: str) -> dict[str, float]:
         name, _, number = part.partition("=")
         name = name.strip().lower()
         if name in values:
-            raise InputError(f"--bearing {text}: {name} is there twice")
+            raise InputError(f"bearing {text}: {name} is there twice")
         try:
             values[name] = float(number)
         except ValueError:
-            raise InputError(f"--bearing {text}: '{part.strip()}' is not name=number") from None
+            raise InputError(f"bearing {text}: '{part.strip()}' is not name=number") from None
     return values
 
 

@@ -22,7 +22,7 @@ NOTHING = "nothing found"
 # Flat tops are cut strokes, and their edges beat with the sample clock. A few cut strokes do no harm.
 _MOST_SATURATED = 0.01
 _SHOWN = 6  # lines of evidence per finding; harmonics come first
-_LONGEST_SAMPLES = 1 << 26
+_LONGEST_SAMPLES = 1 << 24
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,15 +74,23 @@ def _wave(
 
     shown = min(len(samples_g), max(64, round(rate_hz * (_TURNS / shaft_hz if shaft_hz else _WAVE_S))))
     values = found["channels"][axis]
-    numbers = f"node: RMS {values['rms_mg']:.1f} mg, peak {values['peak_mg']:.0f} mg"
-    if values["kurtosis"] is not None:
-        numbers += f", kurtosis {values['kurtosis']:.2f}"
+    numbers = "node: " + (", ".join(_numbers(values)) or "no values")
     what = f"first {_TURNS:g} turns" if shaft_hz and shown < len(samples_g) else f"first {shown / rate_hz:.2g} s"
     return vibration_plot.WavePanel(
         (np.arange(shown) / rate_hz).tolist(),
         (samples_g[:shown] - samples_g.mean()).tolist(),
         f"waveform, {what} of {len(samples_g) / rate_hz:.3g} s; {numbers}",
     )
+
+
+def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, key, form in (
+        ("RMS", "rms_mg", "{:.1f} mg"),
+        ("peak", "peak_mg", "{:.0f} mg"),
+        ("kurtosis", "kurtosis", "{:.2f}"),
+    ):
+        if values[key] is not None:
+            yield f"{name} {form.format(values[key])}"
 
 
 def _velocity(
@@ -99,7 +107,7 @@ def _velocity(
     machine = zones.machine(dict(run.values))
     low, high = found["band_hz"] or (machine.band_low_hz, zones.BAND_HIGH_HZ)
     spectrum = velocity_spectrum(samples_g, rate_hz, (low, min(high, 0.45 * rate_hz)))
-    if not len(spectrum.hz):
+    if len(spectrum.hz) < 2:
         raise InputError(
             f"{rate_hz:g} samples/s show nothing of {low:g}-{high:g} Hz: no spectrum to draw, record faster"
         )
