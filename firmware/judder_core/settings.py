@@ -37,6 +37,7 @@ SETTINGS = (
     (14, "temperature_sensor", "choice", ("board",) + schema.TEMPERATURE_SENSORS[1:], 0, 0, False, "board: the one board.toml names"),
     (15, "range_g",       "choice", ("2", "4", "8", "16"), 0, 3, False, "full scale of the accelerometer, in g"),
     (16, "watchdog_s",    "int", 10, 3600, 120, False, "a node that hangs this long restarts itself"),
+    (17, "sample_rate_hz", "int", 0, 32000, 0, False, "asked of the accelerometer, which takes the nearest it has; 0: its usual one"),
     # how it talks
     (20, "link",          "choice", schema.LINKS, 0, 0, False, "serial: framed lines on the console; wifi: MQTT"),
     (21, "wifi_ssid",     "text", 0, 32, "", False, "name of the wireless network"),

@@ -20,6 +20,7 @@ import board
 from judder_core import settings
 from judder_core.errors import JudderError
 from node import config, parts
+from node.dsp import orientation
 from node.hal import identity, partition, power, watchdog
 from node.sensors import SensorError
 from node.store.records import MAX_PAYLOAD_BYTES, Records
@@ -28,6 +29,8 @@ _buffer = None
 _at = 0
 
 _HEAP_LOW_BYTES = 32768
+# By orientation.up(): 1 to 3, negative when the axis points down.
+_AXES = ("none", "+x", "+y", "+z", "-z", "-y", "-x")
 # A supply outside this is a wrong divider in board.toml, whatever the battery.
 _BATTERY_LOW_MV = 1800
 _BATTERY_HIGH_MV = 36000
@@ -141,6 +144,10 @@ def self_test() -> None:
             driver = make(board, held.values)
             if driver is not None:
                 rows += driver.self_test()
+                rest_mg = getattr(driver, "rest_mg", None)
+                if rest_mg:
+                    axis = orientation.up(*rest_mg)
+                    rows.append(("axis up", True, axis, None, None, "1", _AXES[axis]))
                 driver.sleep()
         except (SensorError, OSError, ValueError) as error:
             rows.append((name, False, None, None, None, "", str(error)))

@@ -20,6 +20,9 @@ class Time:
     def sleep_ms(self, ms: int) -> None:
         self.now_us += ms * 1000
 
+    def sleep_us(self, us: int) -> None:
+        self.now_us += us
+
     def ticks_us(self) -> int:
         self.now_us += 2
         return self.now_us % self.PERIOD

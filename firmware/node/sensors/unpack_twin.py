@@ -4,11 +4,17 @@ FILLED = 0
 ROOM = 1
 SKIPPED = 2
 USED = 3
-STATE_WORDS = 4
+STAMP = 4
+SINCE = 5
+STAMPS = 6
+TICKS = 7
+SAMPLES = 8
+STATE_WORDS = 9
 
 WORD_BYTES = 7
 
 _ACCELEROMETER = 0x02
+_TIME_STAMP = 0x04
 
 
 def unpack(burst, words: int, x, y, z, state) -> None:
@@ -30,9 +36,22 @@ def unpack(burst, words: int, x, y, z, state) -> None:
             y[at] = _signed(word[3], word[4])
             z[at] = _signed(word[5], word[6])
             state[FILLED] = at + 1
+            state[SINCE] += 1
+        elif word[0] >> 3 == _TIME_STAMP:
+            _stamp(word[1] | word[2] << 8 | word[3] << 16 | (word[4] & 0x3F) << 24, state)
         else:
             state[SKIPPED] += 1
         state[USED] += 1
+
+
+def _stamp(stamp, state):
+    if state[STAMPS]:
+        # Modulo 2^30, so that the counter may wrap.
+        state[TICKS] += (stamp - state[STAMP]) % (1 << 30)
+        state[SAMPLES] += state[SINCE]
+    state[STAMP] = stamp
+    state[STAMPS] += 1
+    state[SINCE] = 0
 
 
 def _signed(low, high):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from judder.device import sensor_parts
 from judder.device.chips import CHIPS
 from judder_core import schema
 
@@ -42,7 +43,7 @@ def _words(values: tuple[Any, ...]) -> str:
 _SIZES = (4, 8, 16, 32)
 _PIN_NAMES = (
     *("led", "boot_button", "spi_sck", "spi_mosi", "spi_miso", "spi_cs"),
-    *("i2c_scl", "i2c_sda", "battery_adc"),
+    *("i2c_scl", "i2c_sda", "battery_adc", "onewire", "temperature_cs"),
 )
 _PIN = Key(_integer(0, 48), "a GPIO number, 0 to 48")
 _TEXT = Key(lambda value: isinstance(value, str) and bool(value.strip()), "a text that is not empty")
@@ -78,6 +79,16 @@ TABLES: dict[str, dict[str, Key]] = {
         "spi_id": _choice((1, 2)),
         "i2c_id": _choice((0, 1)),
         "i2c_tmp117": Key(_integer(0x48, 0x4B), "an address from 0x48 to 0x4b (the ADD0 pin decides)"),
+        "vibration_bus": _choice(sensor_parts.BUSES),
+        "vibration_address": Key(
+            _one_of(*sensor_parts.ADDRESSES), "one of " + ", ".join(f"0x{one:02x}" for one in sensor_parts.ADDRESSES)
+        ),
+        "rtd": _choice(("pt100", "pt1000")),
+        "rtd_wires": _choice((2, 3, 4)),
+        "rtd_reference_ohm": Key(
+            _integer(100, 10000), "the resistor beside the chip, 100 to 10000 (often 430 or 4300)"
+        ),
+        "mains_hz": _choice((50, 60)),
     },
     "battery": {"numerator": _RATIO, "denominator": _RATIO},
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from judder.device import assets, board_schema
+from judder.device import assets, board_schema, sensor_parts
 from judder.device.chips import CHIPS, Chip
 from judder.errors import BoardError
 
@@ -42,17 +42,29 @@ class Pins:
     i2c_scl: int | None = None
     i2c_sda: int | None = None
     battery_adc: int | None = None
+    onewire: int | None = None
+    temperature_cs: int | None = None
 
 
 @dataclass(frozen=True)
 class Sensors:
-    """What is wired. vibration, temperature: names from judder_core.schema. i2c_tmp117: 7-bit address."""
+    """What is wired. vibration, temperature: names from judder_core.schema. i2c_tmp117, vibration_address: 7 bits.
+
+    vibration_bus: "spi" or "i2c", None for the part's usual one. rtd: "pt100" or "pt1000" behind a MAX31865, with
+    rtd_wires leads and a reference resistor. mains_hz: which hum it filters out.
+    """
 
     vibration: str
     temperature: str
     spi_id: int | None = None
     i2c_id: int | None = None
     i2c_tmp117: int | None = None
+    vibration_bus: str | None = None
+    vibration_address: int | None = None
+    rtd: str | None = None
+    rtd_wires: int | None = None
+    rtd_reference_ohm: int | None = None
+    mains_hz: int = 50
 
 
 @dataclass(frozen=True)
@@ -162,12 +174,9 @@ def _wiring_problems(document: dict[str, Any]) -> list[str]:
         if other is not None:
             found.append(f"[pins] {name} = {pin}: {other} is on the same pin")
             break
-    needs = []
-    if sensors["vibration"] == "iis3dwb":
-        needs += [("pins", key) for key in ("spi_sck", "spi_mosi", "spi_miso", "spi_cs")] + [("sensors", "spi_id")]
-    if sensors["temperature"] == "tmp117":
-        needs += [("pins", key) for key in ("i2c_scl", "i2c_sda")]
-        needs += [("sensors", key) for key in ("i2c_id", "i2c_tmp117")]
+    found += sensor_parts.problems(sensors)
+    bus = sensor_parts.vibration_bus(sensors["vibration"], sensors.get("vibration_bus"))
+    needs = sensor_parts.needs(bus, sensors["temperature"])
     if "battery" in document:
         needs.append(("pins", "battery_adc"))
     for table, key in needs:

@@ -1,6 +1,6 @@
 """The supervisor's end of the node's socket: messages to chips and back.
 
-`FrameReader` cuts the stream into messages, `Bus` answers those about pins, SPI, I2C, ADC and the radio. What
+`FrameReader` cuts the stream into messages, `Bus` answers those about pins, SPI, I2C, 1-Wire, ADC and the radio. What
 concerns the life of the process (reset, sleep, watchdog) is the supervisor's.
 """
 
@@ -22,6 +22,7 @@ _REPLY = struct.Struct(wire.REPLY)
 ASSOCIATION_US = 1_200_000
 _STAT_IDLE, _STAT_CONNECTING, _STAT_GOT_IP = 1000, 1001, 1010
 _STAT_NO_AP_FOUND, _STAT_WRONG_PASSWORD = 201, 202
+_SLOT_US = 70  # a bit on a 1-Wire line: 60 us and a gap
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ class Bus:
         if operation == wire.ADC_READ:
             source = self.wiring.adc.get(payload[0])
             return struct.pack("<I", 0 if source is None else max(0, round(source.microvolts(now_us))))
+        if operation in (wire.OW_RESET, wire.OW_READ, wire.OW_WRITE):
+            return self._one_wire(operation, payload, now_us)
         return self._network(operation, payload, now_us)
 
     def _level(self, pin: int) -> int:
@@ -175,6 +178,22 @@ class Bus:
         if written:
             chip.write(written, now_us)
         return chip.read(count, now_us) if count else b""
+
+    def _one_wire(self, operation: int, payload: bytes, now_us: int) -> bytes:
+        line = self.wiring.one_wire.get(payload[0], ())
+        if operation == wire.OW_RESET:
+            # Every chip has to hear it.
+            return bytes((sum([chip.reset(now_us) for chip in line]) > 0,))
+        bits, value = payload[1], 0
+        for place in range(bits):
+            at_us = now_us + place * _SLOT_US
+            if operation == wire.OW_WRITE:
+                for chip in line:
+                    chip.write_bit(payload[2] >> place & 1, at_us)
+            else:
+                # Open drain: one that pulls is enough.
+                value |= min([1, *[chip.read_bit(at_us) for chip in line]]) << place
+        return b"" if operation == wire.OW_WRITE else bytes((value,))
 
     def _network(self, operation: int, payload: bytes, now_us: int) -> bytes:
         if operation == wire.NET_CONNECT:

@@ -5,13 +5,22 @@ A driver that names other pins, another mode or too fast a clock talks to nobody
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from judder.virtual.chips.base import AnalogSource, I2cChip, SpiChip
+from judder.device import sensor_parts
+from judder.virtual.chips.adxl345 import Adxl345
+from judder.virtual.chips.adxl355 import Adxl355
+from judder.virtual.chips.base import AnalogSource, I2cChip, OneWireChip, SpiChip
 from judder.virtual.chips.battery import Battery
+from judder.virtual.chips.ds18b20 import Ds18b20
+from judder.virtual.chips.fifo import FifoChip
 from judder.virtual.chips.iis3dwb import Iis3dwb
+from judder.virtual.chips.lis2dw12 import Lis2dw12
+from judder.virtual.chips.lis3dh import Lis3dh
+from judder.virtual.chips.max31865 import Max31865
+from judder.virtual.chips.mpu6050 import Mpu6050
 from judder.virtual.chips.tmp117 import Tmp117
 
 if TYPE_CHECKING:
@@ -37,6 +46,16 @@ class I2cPins:
     sda: int
 
 
+VIBRATION_CHIPS: Mapping[str, type[FifoChip]] = {
+    "iis3dwb": Iis3dwb,
+    "adxl345": Adxl345,
+    "adxl355": Adxl355,
+    "lis2dw12": Lis2dw12,
+    "lis3dh": Lis3dh,
+    "mpu6050": Mpu6050,
+}
+
+
 @dataclass
 class Wiring:
     """Chips by the pins they are soldered to. inputs: levels of other pins, 1 where nothing is said (pull-ups).
@@ -47,9 +66,10 @@ class Wiring:
     spi: Mapping[SpiPins, SpiChip] = field(default_factory=dict)
     i2c: Mapping[I2cPins, Mapping[int, I2cChip]] = field(default_factory=dict)
     adc: Mapping[int, AnalogSource] = field(default_factory=dict)
+    one_wire: Mapping[int, Sequence[OneWireChip]] = field(default_factory=dict)
     inputs: dict[int, int] = field(default_factory=dict)
-    vibration: Iis3dwb | None = None
-    temperature: Tmp117 | None = None
+    vibration: FifoChip | None = None
+    temperature: Tmp117 | Ds18b20 | Max31865 | None = None
     battery: Battery | None = None
 
     def power_on(self) -> None:
@@ -59,6 +79,9 @@ class Wiring:
         for bus in self.i2c.values():
             for device in bus.values():
                 device.power_on()
+        for line in self.one_wire.values():
+            for thermometer in line:
+                thermometer.power_on()
 
     @classmethod
     def for_board(
@@ -76,18 +99,44 @@ class Wiring:
         then delivered sample by sample), else a little beside the nominal one, as chips are.
         """
         wiring = cls()
-        pins, sensors = board.pins, board.sensors
-        if sensors.vibration == "iis3dwb":
-            assert pins.spi_sck is not None and pins.spi_mosi is not None
-            assert pins.spi_miso is not None and pins.spi_cs is not None
-            wiring.vibration = Iis3dwb(source, rate_hz=rate_hz, temperature_c=temperature_c)
-            place = SpiPins(pins.spi_sck, pins.spi_mosi, pins.spi_miso, pins.spi_cs)
-            wiring.spi = {place: wiring.vibration}
+        spi: dict[SpiPins, SpiChip] = {}
+        i2c: dict[int, I2cChip] = {}
+        sensors = board.sensors
+        bus = sensor_parts.vibration_bus(sensors.vibration, sensors.vibration_bus)
+        if bus is not None:
+            chip = VIBRATION_CHIPS[sensors.vibration](source, rate_hz)
+            wiring.vibration = chip
+            if isinstance(chip, Iis3dwb | Adxl355):
+                chip.temperature_c = temperature_c
+            if bus == "spi":
+                spi[_spi_pins(board, board.pins.spi_cs)] = chip
+            else:
+                i2c[_known(sensors.vibration_address)] = chip
         if sensors.temperature == "tmp117":
-            assert pins.i2c_scl is not None and pins.i2c_sda is not None and sensors.i2c_tmp117 is not None
-            wiring.temperature = Tmp117(temperature_c)
-            wiring.i2c = {I2cPins(pins.i2c_scl, pins.i2c_sda): {sensors.i2c_tmp117: wiring.temperature}}
-        if board.battery is not None and pins.battery_adc is not None:
+            wiring.temperature = thermometer = Tmp117(temperature_c)
+            i2c[_known(sensors.i2c_tmp117)] = thermometer
+        elif sensors.temperature == "ds18b20":
+            wiring.temperature = ds18b20 = Ds18b20(temperature_c)
+            wiring.one_wire = {_known(board.pins.onewire): [ds18b20]}
+        elif sensors.temperature == "max31865":
+            ohm_at_0 = {"pt100": 100.0, "pt1000": 1000.0}[sensors.rtd or ""]
+            max31865 = Max31865(temperature_c, ohm_at_0, float(_known(sensors.rtd_reference_ohm)))
+            wiring.temperature = spi[_spi_pins(board, board.pins.temperature_cs)] = max31865
+        wiring.spi = spi
+        if i2c:
+            wiring.i2c = {I2cPins(_known(board.pins.i2c_scl), _known(board.pins.i2c_sda)): i2c}
+        if board.battery is not None and board.pins.battery_adc is not None:
             wiring.battery = Battery(battery_mv, board.battery.numerator, board.battery.denominator)
-            wiring.adc = {pins.battery_adc: wiring.battery}
+            wiring.adc = {board.pins.battery_adc: wiring.battery}
         return wiring
+
+
+def _known(value: int | None) -> int:
+    """What boards.load has checked to be there."""
+    assert value is not None
+    return value
+
+
+def _spi_pins(board: Board, cs: int | None) -> SpiPins:
+    pins = board.pins
+    return SpiPins(_known(pins.spi_sck), _known(pins.spi_mosi), _known(pins.spi_miso), _known(cs))

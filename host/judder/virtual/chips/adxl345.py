@@ -8,6 +8,8 @@ offsets.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from judder.virtual.chips.fifo import BYPASS, STREAM, UNTIL_FULL, Codes, FifoChip
 
 DEVID, BW_RATE, POWER_CTL, INT_ENABLE, INT_MAP, INT_SOURCE = 0x00, 0x2C, 0x2D, 0x2E, 0x2F, 0x30
@@ -26,7 +28,7 @@ class Adxl345(FifoChip):
 
     NOMINAL_HZ = 3200.0
     DEPTH = 32
-    spi_modes = (3,)
+    spi_modes: Collection[int] = (3,)
     max_baudrate = 5_000_000
     # Within the limits of table 1, which hold for 2.5 V, times the factors of table 14 for 3.3 V.
     SELF_TEST_G = (1.2, -1.2, 1.8)

@@ -6,6 +6,8 @@ rates, self-test, standby, software reset. Not modelled: digital filters, synchr
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from judder.virtual.chips.base import Quantity, value_at
@@ -32,7 +34,7 @@ class Adxl355(FifoChip):
     DEPTH = 96
     UNITS = 3
     UNIT_BYTES = 3
-    spi_modes = (0,)
+    spi_modes: Collection[int] = (0,)
     SELF_TEST_G = (0.3, 0.3, 1.5)  # table 1, typical
 
     def __init__(

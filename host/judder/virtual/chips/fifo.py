@@ -156,10 +156,16 @@ class FifoChip(RegisterChip):
 
     def _codes(self, first: int, count: int) -> Codes:
         """Samples first .. first + count of those that entered the FIFO since it was cleared."""
-        kept = self._kept[max(0, first - self._kept_first) :][:count]
-        if first < self._kept_first or not len(kept):
+        if self._kept_first <= first and first + count <= self._kept_first + len(self._kept):
+            return self._kept[first - self._kept_first :][:count]
+        kept = self._kept[max(0, first - self._kept_first) :]
+        if first < self._kept_first:
             kept = self._kept[:0]
-        return np.concatenate((kept, self._codes_at(self._first + first + len(kept), count - len(kept))))
+        # All that waits at once: many parts are read sample by sample.
+        more = self._entered - first - len(kept)
+        kept = np.concatenate((kept, self._codes_at(self._first + first + len(kept), more)))
+        self._kept, self._kept_first = kept, first
+        return kept[:count]
 
     def _newest_codes(self) -> Codes:
         """The newest sample, (1, 3); zeros before the first."""

@@ -7,6 +7,8 @@ detection cycle (its result is there at once), the DRDY pin.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from judder.virtual.chips.base import Quantity, value_at
 from judder.virtual.chips.registers import RegisterChip
 
@@ -30,7 +32,7 @@ class Max31865(RegisterChip):
     resistor beside the chip. fault: None, OPEN, SHORT or OVERVOLTAGE.
     """
 
-    spi_modes = (1, 3)
+    spi_modes: Collection[int] = (1, 3)
     max_baudrate = 5_000_000
 
     def __init__(self, celsius: Quantity = 24.0, ohm_at_0: float = 100.0, reference_ohm: float = 430.0) -> None:

@@ -25,9 +25,11 @@ def run(fd, names):
     import time  # noqa: F401
 
     import _sys
+    import ds18x20  # noqa: F401
     import esp32
     import machine
     import network
+    import onewire  # noqa: F401
 
     flash = open(config["flash"], "r+b")
     esp32.setup(flash, config)
