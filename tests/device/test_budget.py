@@ -1,8 +1,12 @@
-"""Instruction budgets of the kernels on rv32imc, and that the count would notice a slower one."""
+"""Instruction budgets of the kernels on rv32imc, that no kernel is without a row, and that the count would notice."""
 
 from pathlib import Path
 
-from tests.device.budget import FUSED_INSTRUCTIONS_MAX, STATS, UNPACK, fused_per_sample, main_loop
+import pytest
+from tests.device.budget import main_loop, native, per_unit, viper_modules
+from tests.device.kernel_table import KERNELS, ONCE_A_BLOCK, STATS, Kernel, Part
+from tests.device.target import FIRMWARE
+from tests.tools.mpy_native import rv32_loops
 
 NAIVE = """
 import micropython
@@ -31,9 +35,28 @@ def naive(p: ptr16, n: int, out: ptr32):
 """
 
 
-def test_fused_keeps_its_budget(tmp_path: Path) -> None:
-    assert fused_per_sample(STATS, "_fused", tmp_path) <= FUSED_INSTRUCTIONS_MAX
-    loop = main_loop(STATS, "_fused", tmp_path)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_budget(kernel: Kernel, tmp_path: Path) -> None:
+    found = per_unit(kernel, tmp_path)
+    assert found > 0
+    if kernel.must is not None:
+        assert found <= kernel.must
+
+
+def test_every_kernel_has_a_row(tmp_path: Path) -> None:
+    """A viper function with a loop is in the table, as a kernel or as one that loops only a few times a block."""
+    known = {(part.module, part.function) for kernel in KERNELS for part in kernel.parts} | ONCE_A_BLOCK
+    looping = {
+        (module, name)
+        for module in viper_modules()
+        for name, code in native(FIRMWARE / module, "rv32imc", tmp_path).items()
+        if rv32_loops(code)
+    }
+    assert looping == known
+
+
+def test_fused_splits_once_per_four(tmp_path: Path) -> None:
+    loop = main_loop(FIRMWARE / STATS, "_fused", tmp_path)
     # Eight squares, and the 64-bit split once per four of them (its shift is the only unsigned one).
     assert sum(line.startswith("mul ") for line in loop.listing) == 8
     assert sum(line.startswith("srl ") for line in loop.listing) == 2
@@ -43,7 +66,8 @@ def test_count_tells_a_slow_kernel(tmp_path: Path) -> None:
     """The same numbers the obvious way are far over the budget; a count that missed that would gate nothing."""
     source = tmp_path / "naive.py"
     source.write_text(NAIVE)
-    assert fused_per_sample(source, "naive", tmp_path) > 1.5 * FUSED_INSTRUCTIONS_MAX
+    budget = next(kernel.must for kernel in KERNELS if kernel.parts[0].function == "_fused")
+    assert main_loop(source, "naive", tmp_path).instructions > 1.5 * budget
 
 
 COUNTDOWN = """
@@ -60,22 +84,37 @@ def countdown(n: int):
 def halving(n: int):
     while n:
         n = n // 2
+
+
+@micropython.viper
+def nested(n: int, m: int):
+    k = 0
+    while n:
+        k = m
+        while k:
+            k -= 1
+        n -= 1
 """
 
 
-def test_count_of_a_loop_known_by_hand(tmp_path: Path) -> None:
+def test_count_of_loops_known_by_hand(tmp_path: Path) -> None:
     """`while n: n -= 1` takes 6 instructions an iteration, as counted when executed in an RV32 emulator."""
     source = tmp_path / "countdown.py"
     source.write_text(COUNTDOWN)
     assert main_loop(source, "countdown", tmp_path).instructions == 6
     # Division is a helper of the runtime: what the next test looks for.
     assert calls(source, "halving", tmp_path)
+    inner, outer = rv32_loops(native(source, "rv32imc", tmp_path)["nested"])
+    # An absolute path below firmware stays what it is.
+    kernel = Kernel("nested", (Part(str(source), "nested", (10, 1)),))
+    assert per_unit(kernel, tmp_path) == 10 * inner.instructions + (outer.instructions - inner.instructions)
 
 
-def test_nothing_in_the_loops_leaves_the_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_nothing_in_the_loops_leaves_the_code(kernel: Kernel, tmp_path: Path) -> None:
     """No call, hence no look-up of a global and no allocation, in the loops over samples."""
-    for source, kernel in ((STATS, "_fused"), (STATS, "_peak_about"), (UNPACK, "_unpack")):
-        assert calls(source, kernel, tmp_path) == [], kernel
+    for part in kernel.parts:
+        assert calls(FIRMWARE / part.module, part.function, tmp_path) == []
 
 
 def calls(source: Path, kernel: str, folder: Path) -> list[str]:

@@ -5,8 +5,13 @@ loop's first to its closing backward branch, those a forward branch may skip inc
 """
 
 import re
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+XTENSA_OBJDUMP = "xtensa-lx106-elf-objdump"
 
 _BYTECODE, _NATIVE_PY, _VIPER, _ASM = 2, 3, 4, 5
 # MP_SCOPE_FLAG_VIPERRELOC, VIPERRODATA, VIPERBSS: data sections of natmods, which mpy-cross never emits from Python.
@@ -49,6 +54,52 @@ def rv32_loops(code: bytes) -> list[Loop]:
             body = tuple(f"{i.mnemonic} {i.op_str}" for i in listing if target <= i.address <= item.address)
             loops.append(Loop(target, item.address, body))
     return loops
+
+
+def xtensa_loops(code: bytes) -> list[Loop]:
+    """Loops of xtensawin code, in the order they close, by Debian's binutils for an older Xtensa (XTENSA_OBJDUMP).
+
+    That core has no register windows, so the entry and calls of a function come out as unknown instructions of the
+    right length; loops over samples have neither. FileNotFoundError when the tool is not installed.
+    """
+    tool = shutil.which(XTENSA_OBJDUMP)
+    if tool is None:
+        raise FileNotFoundError(f"{XTENSA_OBJDUMP} is not installed (Debian: binutils-xtensa-lx106)")
+    # The code starts with a jump over its constants: three bytes, opcode 6 and the distance from the fourth on.
+    if code[0] & 0x3F != 0x06:
+        raise ValueError(f"xtensawin code starts with {code[:3].hex()}, not with a jump over its constants")
+    start = 4 + (int.from_bytes(code[:3], "little") >> 6)
+    with tempfile.NamedTemporaryFile(prefix="judder-", suffix=".bin") as file:
+        file.write(code)
+        file.flush()
+        argv = [tool, "-D", "-b", "binary", "-m", "xtensa", f"--start-address={start}", file.name]
+        text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    listing = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"\s*([0-9a-f]+):\t[0-9a-f]+\s*\t(\S+)\s*(.*)", line)
+        if match:
+            listing.append((int(match[1], 16), match[2], match[3]))
+    loops = []
+    for address, mnemonic, operands in listing:
+        match = re.fullmatch(r"(?:.*, )?0x([0-9a-f]+)", operands)
+        if mnemonic[0] in "bj" and match and start <= (target := int(match[1], 16)) < address:
+            body = tuple(f"{m} {o}".strip() for a, m, o in listing if target <= a <= address)
+            loops.append(Loop(target, address, body))
+    return loops
+
+
+def own_instructions(loops: list[Loop]) -> list[int]:
+    """Instructions of each loop that are not in a loop inside it."""
+    inside = {loop: [other for other in loops if _within(other, loop)] for loop in loops}
+    found = []
+    for loop in loops:
+        direct = [one for one in inside[loop] if not any(one in inside[other] for other in inside[loop])]
+        found.append(loop.instructions - sum(one.instructions for one in direct))
+    return found
+
+
+def _within(inner: Loop, outer: Loop) -> bool:
+    return inner is not outer and outer.start <= inner.start and inner.end <= outer.end
 
 
 def _branch_target(mnemonic: str, operands: str, address: int) -> int | None:
