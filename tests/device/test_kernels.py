@@ -124,7 +124,7 @@ def test_wrong_word_size_is_refused(device: Target, tmp_path: Path) -> None:
 
 def test_refusals(device: Target, built: Path) -> None:
     """Lengths that would read or write outside a buffer are refused before a pointer is touched."""
-    assert device.output("refusals.py", built).split() == ["23"]
+    assert device.output("refusals.py", built).split() == ["34"]
 
 
 def test_no_heap(device: Target, built: Path) -> None:

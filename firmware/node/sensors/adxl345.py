@@ -90,12 +90,10 @@ class ADXL345(FifoSensor):
         return level
 
     def _read_words(self, buffer) -> None:
-        burst = self._device.burst
-        slots = self._slots
         words = len(buffer) // 6
         i = 0
         while i < words:
-            burst(_DATAX0, slots[i])
+            self._device.burst(_DATAX0, self._slots[i])
             i += 1
 
     def _stimulus(self, on: bool) -> None:

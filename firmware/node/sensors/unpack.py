@@ -44,7 +44,7 @@ def unpack(burst, words: int, x, y, z, state) -> None:
     """
     room = state[ROOM]
     # The kernel writes through bare pointers, so this is what stands between a slip and a crash.
-    if not 0 <= words * WORD_BYTES <= len(burst):
+    if not 0 <= words * WORD_BYTES <= len(burst) or len(state) < STATE_WORDS:
         raise ValueError("burst of %d bytes, %d words asked" % (len(burst), words))
     shortest = min(len(x), len(y), len(z))
     if not 0 <= state[FILLED] <= room <= shortest:

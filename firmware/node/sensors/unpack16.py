@@ -29,7 +29,7 @@ def unpack(burst, words: int, x, y, z, state) -> None:
     Raises ValueError when `words` is more than the burst holds or the buffers have room for.
     """
     # The kernel writes through bare pointers, so this is what stands between a slip and a crash.
-    if not 0 <= words * WORD_BYTES <= len(burst):
+    if not 0 <= words * WORD_BYTES <= len(burst) or len(state) < STATE_WORDS:
         raise ValueError("burst of %d bytes, %d words asked" % (len(burst), words))
     room = min(state[ROOM], len(x), len(y), len(z))
     if not 0 <= state[FILLED] <= room - words:

@@ -11,7 +11,7 @@ WORD_BYTES = 6
 
 def unpack(burst, words: int, x, y, z, state) -> None:
     """Append the first `words` samples of `burst` to x, y, z (array('h')), as `state` says."""
-    if not 0 <= words * WORD_BYTES <= len(burst):
+    if not 0 <= words * WORD_BYTES <= len(burst) or len(state) < STATE_WORDS:
         raise ValueError("burst of %d bytes, %d words asked" % (len(burst), words))
     room = min(state[ROOM], len(x), len(y), len(z))
     if not 0 <= state[FILLED] <= room - words:

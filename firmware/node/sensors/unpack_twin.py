@@ -20,7 +20,7 @@ _TIME_STAMP = 0x04
 def unpack(burst, words: int, x, y, z, state) -> None:
     """Append the accelerometer words among the first `words` of `burst` to x, y, z (array('h')), as `state` says."""
     room = state[ROOM]
-    if not 0 <= words * WORD_BYTES <= len(burst):
+    if not 0 <= words * WORD_BYTES <= len(burst) or len(state) < STATE_WORDS:
         raise ValueError("burst of %d bytes, %d words asked" % (len(burst), words))
     shortest = min(len(x), len(y), len(z))
     if not 0 <= state[FILLED] <= room <= shortest:

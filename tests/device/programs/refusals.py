@@ -7,7 +7,7 @@ sys.path.insert(0, sys.argv[1])
 
 from node.dsp import envelope, moments, stats
 from node.dsp.envelope_state import State
-from node.sensors import unpack
+from node.sensors import unpack, unpack16, unpack20
 
 buffer = array("h", [0] * 16)
 out = array("i", [0] * stats.WORDS)
@@ -20,7 +20,7 @@ burst = bytes(7 * 16)
 
 
 def state(filled, room):
-    return array("i", [filled, room, 0, 0])
+    return array("i", [filled, room, 0, 4, 0, 0, 0, 0, 0])
 
 
 CALLS = (
@@ -47,6 +47,17 @@ CALLS = (
     lambda: unpack.unpack(burst, 16, buffer, buffer, buffer, state(0, 17)),
     lambda: unpack.unpack(burst, 16, buffer, buffer, buffer, state(9, 8)),
     lambda: unpack.unpack(burst, 16, buffer, buffer, buffer, state(-1, 8)),
+    lambda: unpack.unpack(burst, 16, buffer, buffer, buffer, state(0, 16)[1:]),
+    lambda: unpack16.unpack(burst, 19, buffer, buffer, buffer, state(0, 19)),
+    lambda: unpack16.unpack(burst, -1, buffer, buffer, buffer, state(0, 16)),
+    lambda: unpack16.unpack(burst, 9, buffer, buffer, buffer, state(8, 16)),
+    lambda: unpack16.unpack(burst, 9, buffer, buffer, array("h", [0] * 8), state(0, 16)),
+    lambda: unpack16.unpack(burst, 9, buffer, buffer, buffer, state(0, 16)[:3]),
+    lambda: unpack20.unpack(burst, 13, buffer, buffer, buffer, state(0, 16)),
+    lambda: unpack20.unpack(burst, -1, buffer, buffer, buffer, state(0, 16)),
+    lambda: unpack20.unpack(burst, 9, buffer, buffer, buffer, state(8, 16)),
+    lambda: unpack20.unpack(burst, 9, buffer, buffer, buffer, array("i", [0, 16, 0, 3])),
+    lambda: unpack20.unpack(burst, 9, buffer, buffer, buffer, state(0, 16)[:3]),
 )
 
 refused = 0
