@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from chips import Time
 
 from judder.virtual.chips.adxl345 import Adxl345
@@ -19,8 +20,19 @@ from judder.virtual.chips.iis3dwb import Iis3dwb
 from judder.virtual.chips.lis2dw12 import Lis2dw12
 from judder.virtual.chips.lis3dh import Lis3dh
 from judder.virtual.chips.mpu6050 import Mpu6050
-from node.sensors import adxl345, adxl355, iis3dwb, lis2dw12, lis3dh, mpu6050
-from node.sensors import unpack16_twin, unpack20_twin, unpack_twin
+from node.sensors import (
+    adxl345,
+    adxl355,
+    fifo,
+    iis3dwb,
+    lis2dw12,
+    lis3dh,
+    mpu6050,
+    pace,
+    unpack16_twin,
+    unpack20_twin,
+    unpack_twin,
+)
 
 CALL_US = 40
 
@@ -116,22 +128,54 @@ class Part:
     lsb_ug: float
     step: int = 1  # counts between neighbouring values the part can give
 
+    @property
+    def odr_hz(self) -> float:
+        """What the model calls nominal at the rate the driver chooses."""
+        return self.chip.NOMINAL_HZ if self.name == "iis3dwb" else self.nominal_hz
 
-PARTS = {
-    part.name: part
-    for part in (
-        Part("iis3dwb", Iis3dwb, lambda c, t: Spi(c, t, mhz=10), lambda d: iis3dwb.IIS3DWB(d, unpack_twin), 26667, 6000, 16, 488),
-        Part("adxl345", Adxl345, lambda c, t: Spi(c, t, increment=0x40), lambda d: adxl345.ADXL345(d, unpack16_twin), 3200, 1600, 16, 3906.25 / 8, 8),
-        Part("adxl345-i2c", Adxl345, I2c, lambda d: adxl345.ADXL345(d, unpack16_twin, i2c=True), 800, 400, 16, 3906.25 / 8, 8),
-        Part("adxl355", Adxl355, lambda c, t: Spi(c, t, mode=0, shift=1, mhz=10), lambda d: adxl355.ADXL355(d, unpack20_twin), 4000, 1000, 8, 250),
-        Part("lis2dw12", Lis2dw12, lambda c, t: Spi(c, t, mhz=10), lambda d: lis2dw12.LIS2DW12(d, unpack16_twin), 1600, 400, 16, 488, 4),
-        Part("lis2dw12-i2c", Lis2dw12, I2c, lambda d: lis2dw12.LIS2DW12(d, unpack16_twin), 1600, 400, 16, 488, 4),
-        Part("lis3dh", Lis3dh, lambda c, t: Spi(c, t, increment=0x40, mhz=10), lambda d: lis3dh.LIS3DH(d, unpack16_twin), 1344, 672, 16, 1500, 32),
-        Part("lis3dh-fast", Lis3dh, lambda c, t: Spi(c, t, increment=0x40, mhz=10), lambda d: lis3dh.LIS3DH(d, unpack16_twin, 5376), 5376, 2688, 16, 1500, 128),
-        Part("lis3dh-i2c", Lis3dh, lambda c, t: I2c(c, t, 0x80), lambda d: lis3dh.LIS3DH(d, unpack16_twin), 1344, 672, 16, 1500, 32),
-        Part("mpu6050", Mpu6050, I2c, lambda d: mpu6050.MPU6050(d, unpack16_twin), 1000, 260, 16, 1e6 / 2048),
-    )
-}  # fmt: skip
+
+def use_clock(monkeypatch: pytest.MonkeyPatch, clock: Time) -> None:
+    """Every driver's idea of time is this one."""
+    for module in (adxl345, adxl355, fifo, iis3dwb, lis2dw12, lis3dh, mpu6050, pace):
+        monkeypatch.setattr(module, "time", clock)
+
+
+def _spi(**frame: Any) -> Callable[[Any, Time], Any]:
+    return lambda chip, clock: Spi(chip, clock, **frame)
+
+
+def _i2c(increment: int = 0) -> Callable[[Any, Time], Any]:
+    return lambda chip, clock: I2c(chip, clock, increment)
+
+
+def _made(driver: type, kernel: Any, **options: Any) -> Callable[[Any], Any]:
+    return lambda device: driver(device, kernel, **options)
+
+
+_IIS3DWB = _made(iis3dwb.IIS3DWB, unpack_twin)
+_ADXL345 = _made(adxl345.ADXL345, unpack16_twin)
+_ADXL345_I2C = _made(adxl345.ADXL345, unpack16_twin, i2c=True)
+_ADXL355 = _made(adxl355.ADXL355, unpack20_twin)
+_LIS2DW12 = _made(lis2dw12.LIS2DW12, unpack16_twin)
+_LIS3DH = _made(lis3dh.LIS3DH, unpack16_twin)
+_LIS3DH_FAST = _made(lis3dh.LIS3DH, unpack16_twin, rate_hz=5376)
+_MPU6050 = _made(mpu6050.MPU6050, unpack16_twin)
+_LIS3DH_SPI = _spi(increment=0x40, mhz=10)
+
+# Sensitivities: the data sheets' typical ones, see the models.
+_ROWS = (
+    Part("iis3dwb", Iis3dwb, _spi(mhz=10), _IIS3DWB, 26667, 6000, 16, 488),
+    Part("adxl345", Adxl345, _spi(increment=0x40), _ADXL345, 3200, 1600, 16, 3906.25 / 8, 8),
+    Part("adxl345-i2c", Adxl345, _i2c(), _ADXL345_I2C, 800, 400, 16, 3906.25 / 8, 8),
+    Part("adxl355", Adxl355, _spi(mode=0, shift=1, mhz=10), _ADXL355, 4000, 1000, 8, 250),
+    Part("lis2dw12", Lis2dw12, _spi(mhz=10), _LIS2DW12, 1600, 400, 16, 488, 4),
+    Part("lis2dw12-i2c", Lis2dw12, _i2c(), _LIS2DW12, 1600, 400, 16, 488, 4),
+    Part("lis3dh", Lis3dh, _LIS3DH_SPI, _LIS3DH, 1344, 672, 16, 1500, 32),
+    Part("lis3dh-fast", Lis3dh, _LIS3DH_SPI, _LIS3DH_FAST, 5376, 2688, 16, 1500, 128),
+    Part("lis3dh-i2c", Lis3dh, _i2c(0x80), _LIS3DH, 1344, 672, 16, 1500, 32),
+    Part("mpu6050", Mpu6050, _i2c(), _MPU6050, 1000, 260, 16, 1e6 / 2048),
+)
+PARTS = {part.name: part for part in _ROWS}
 
 
 class Numbered:

@@ -22,8 +22,8 @@ from node.sensors import SensorError, check
 from node.sensors.pace import Pace
 
 _STALLED_LOOKS = 200
-# A FIFO that gives more than this many times what the part can make is stuck and gives the same again.
-_TOO_FAST = 4
+# A FIFO that gives this many times what it holds, while nobody has to wait for it, is stuck and gives the same again.
+_TOO_MUCH = 4
 # A look drawn out by an interrupt says little about when it was.
 _SLOW_LOOK_US = 100
 # So many looks after a gap say well enough where the sample clock is.
@@ -59,7 +59,7 @@ class FifoSensor:
         self._level = self._took = 0
         self._looked_us = self._patience_us = 0
         self._quickest_us = 1 << 29
-        self._dither = 0
+        self._dither = self._streak = 0
         self.contiguous = False
         self.range_g = 0
         self.rest_mg = None
@@ -121,8 +121,8 @@ class FifoSensor:
                 # of its period.
                 self._dither = self._dither * 5 + 3 & 255
                 time.sleep_us(600 + 3 * self._dither)
+                self._streak = 0
                 continue
-            idle = 0
             power = 0
             while 2 << power <= want:
                 power += 1
@@ -137,10 +137,11 @@ class FifoSensor:
             self._took = words
             self._check_burst()
             self._pace.taken += state[0] - had
-        lost = self._count_lost()
-        if self.rate_dhz > 10 * _TOO_FAST * self.NOMINAL_HZ:
-            self._fail("gives more samples than it can make: its FIFO is stuck")
-        return lost
+            idle = 0 if state[0] > had else idle + 1
+            self._streak = 0 if self._full else self._streak + words
+            if self._streak > _TOO_MUCH * self._depth or idle > _STALLED_LOOKS:
+                self._fail("gives more than it can make: its FIFO is stuck")
+        return self._count_lost()
 
     @property
     def rate_dhz(self) -> int:
@@ -184,6 +185,7 @@ class FifoSensor:
             self._running = True
         self._restart()
         self._level = 0
+        self._streak = 0
         self._late = self._stale = False
         self._pace.restart()
         return False

@@ -155,10 +155,10 @@ class IIS3DWB(FifoSensor):
             if gap > 0 and state[kernel.STAMPS] == gap:
                 self._read_to_stamp()
             if gap < 0 or state[kernel.STAMPS] > self._stamps_at_gap:
-                self._pace.drop()
                 # Stamps come every 32 samples of the chip's, so what it made between two is a multiple of that.
                 made = (state[kernel.TICKS] + self._ticks // 2) // self._ticks * _STAMP_SAMPLES
-                return max(0, made - state[kernel.SAMPLES])
+                lost = made - state[kernel.SAMPLES]
+                return self._pace.settle(lost if lost > 0 else 0)
         return super()._count_lost()
 
     def _read_to_stamp(self) -> None:

@@ -68,9 +68,31 @@ class _Looks:
         self.made[self.count] = made
         self.count += 1
 
-    def shift(self, n: int) -> None:
-        for i in range(_LOOKS):
-            self.made[i] -= n
+    def forget(self, first_us: int, n: int) -> None:
+        """Keep those from first_us on, and count samples from n."""
+        kept = 0
+        for i in range(self.count):
+            if time.ticks_diff(self.us[i], first_us) >= 0:
+                self.us[kept] = self.us[i]
+                self.made[kept] = self.made[i] - n
+                kept += 1
+        self.count = kept
+        if self._stride > 1:
+            self._stride >>= 1
+
+    def join(self, earlier, lost: int) -> None:
+        """Put the looks before a gap in front of these, which are `lost` samples further on than they thought."""
+        us = list(earlier.us)[: earlier.count] + list(self.us)[: self.count]
+        made = list(earlier.made)[: earlier.count] + [n + lost for n in list(self.made)[: self.count]]
+        if len(us) > _LOOKS:
+            # The oldest half as dense.
+            us = us[: earlier.count : 2] + us[earlier.count :]
+            made = made[: earlier.count : 2] + made[earlier.count :]
+        us, made = us[-_LOOKS:], made[-_LOOKS:]
+        self.count = len(us)
+        for i in range(self.count):
+            self.us[i] = us[i]
+            self.made[i] = made[i]
 
     def points(self, origin_us: int) -> list:
         """(us after origin, samples made) of each."""
@@ -91,6 +113,7 @@ class Pace:
         self._span_us = self._span_n = 0
         self._first_us = self._first_n = 0
         self._gap_us = self._gap_n = 0
+        self._before_us = self._before_n = 0
         self.restart()
 
     def restart(self) -> None:
@@ -109,6 +132,8 @@ class Pace:
             self._first_us = now_us
             self._first_n = made
         self._now.add(now_us, made)
+        if self.pending:
+            return
         us = time.ticks_diff(now_us, self._first_us)
         n = made - self._first_n
         if n > self._trust and us > n:
@@ -120,38 +145,31 @@ class Pace:
             self._first_us = time.ticks_add(self._first_us, us >> 1)
             n = self._first_n + (n >> 1)
             self.taken -= n
-            self._now.shift(n)
+            self._now.forget(self._first_us, n)
             self._first_n = 0
 
     def gap(self, now_us: int, level: int) -> None:
         """The FIFO is or was full, `level` samples wait in it: others may have been lost meanwhile."""
         if self.pending and self._now.count:
-            self._lost += self._resolve()
-            self.pending = False
+            self._close(self._resolve())
         if not self.pending:
             if not self._now.count:
                 # Nothing was seen of this stream yet: it begins here.
                 return
             self._before, self._now = self._now, self._before
+            self._before_us, self._before_n = self._first_us, self._first_n
         self._now.clear()
-        self._trust = self._span_n >> 1
         self._gap_us = now_us
         self._gap_n = self.taken + level
         self.pending = True
 
-    def settle(self) -> int:
-        """Samples lost since the last call, by all that is known now."""
-        lost = self._lost
-        self._lost = 0
+    def settle(self, known: int = -1) -> int:
+        """Samples lost since the last call, by all that is known now. known: they were counted in another way."""
         if self.pending:
-            lost += self._resolve()
-            self.pending = False
-        return lost
-
-    def drop(self) -> None:
-        """The loss was counted in another way."""
+            self._close(known - self._lost if known >= 0 else self._resolve())
+        lost = self._lost if known < 0 else known
         self._lost = 0
-        self.pending = False
+        return lost
 
     @property
     def looks(self) -> int:
@@ -164,6 +182,17 @@ class Pace:
         return ratio(self._span_n, self._span_us, 10, 7) if self._span_us else 0
 
     # --- inside: only after a gap
+
+    def _close(self, lost: int) -> None:
+        """Make one stretch of what was seen before and after the gap."""
+        self._lost += lost
+        self.pending = False
+        if not self._now.count:
+            self._trust = self._span_n >> 1
+            return
+        self.taken += lost
+        self._now.join(self._before, lost)
+        self._first_us, self._first_n = self._before_us, self._before_n
 
     def _resolve(self) -> int:
         before = self._before.points(self._gap_us)

@@ -13,6 +13,7 @@ import time
 
 SCALE_UG = 488
 RATE_DHZ = 256000
+NOMINAL_HZ = 25600
 
 _PERIOD = 256
 _REST = 2048
@@ -42,6 +43,9 @@ class Vibration:
 
     name = "synthetic"
     SCALE_UG = SCALE_UG
+    NOMINAL_HZ = NOMINAL_HZ
+    CLIP = 32767
+    BAND_HZ = (0, 12800)
 
     def __init__(self, wait_ms=None):
         from array import array
