@@ -12,9 +12,9 @@ import sys
 import board
 
 from judder_core import line, schema
-from node import commands, config, cycle, delivery, modes, parts
+from node import commands, config, cycle, delivery, modes, parts, report
 from node.alarm.engine import Engine
-from node.dsp import stats
+from node.dsp import decimate, envelope, features, fft, moments, spectrum, stats
 from node.hal import clock as ticks
 from node.hal import identity, partition, power, rtc, watchdog
 from node.link.serial import Serial
@@ -58,7 +58,9 @@ class Node:
         self.vibration_name = parts.vibration_name(board, values)
         self.temperature_name = parts.temperature_name(board, values)
         self._todo = []
-        self.report_wanted = False
+        self.report_wanted = self.spectrum_wanted = False
+        # Record whose spectra went out last.
+        self._spectrum_of = 0
         self.say = say
         if self.config.provisioned:
             self._compose(values)
@@ -79,7 +81,12 @@ class Node:
         self.engine = Engine(values)
         # Buffers first, while the heap is whole; the radio takes its share later.
         self.cycle = cycle.Cycle(
-            stats,
+            features.Features(
+                (stats, moments, envelope, decimate, fft, spectrum),
+                self.engine.machine.band_low_hz < 10,
+                [(values["band%d_low_hz" % i], values["band%d_high_hz" % i]) for i in range(1, 5)],
+                drivers[0].NOMINAL_HZ if drivers[0] is not None else 26667,
+            ),
             drivers[0],
             drivers[1],
             _RANGES_G[values["range_g"]],
@@ -152,12 +159,15 @@ class Node:
         except OSError:
             return None
 
-    def measure(self, patient: bool) -> bool:
-        """One block; alarms go into the outbox at once. True when a level changed."""
+    def measure(self, patient: bool, record: bool = False) -> bool:
+        """One block, or with `record` as many as velocity needs; alarms go into the outbox at once.
+
+        True when a level changed.
+        """
         self.measured_ms = self.clock.uptime_ms()
         # The reading made of this block has this number, or the next one will.
         self.block = self.state.sequence
-        changes = self.cycle.measure(self.measured_ms, patient)
+        changes = self.cycle.measure(self.measured_ms, patient, record)
         for metric, axis, level, value, limit in changes:
             message = build.alarm(self._bits(level, axis), metric, value, limit, self.state.sequence)
             self.delivery.put(schema.ALARM, message, self.measured_ms)
@@ -167,18 +177,33 @@ class Node:
         """A READING of the block just measured."""
         c = self.cycle
         bits = self._bits(self.engine.level, c.axis)
+        number = self.state.sequence
+        more = report.reading(c)
         values = build.reading(
-            bits, c.temperature_dc, self.state.sequence, c.rms_mg, c.peak_mg, self.battery_mv(), c.rate_dhz, c.lost
+            bits, c.temperature_dc, number, c.rms_mg, c.peak_mg, self.battery_mv(), c.rate_dhz, c.lost, more
         )
         self.delivery.put(schema.READING, values, self.measured_ms)
+        velocity = c.features.velocity
+        # Of each record once, when the setting says so; asked for, also again.
+        fresh = self.values["spectrum"] and velocity.count != self._spectrum_of
+        if c.velocity_c is not None and (fresh or self.spectrum_wanted):
+            self._spectrum_of = velocity.count
+            self.spectrum_wanted = False
+            for axis in range(1, 4):
+                lines, bands = report.spectrum(c, axis)
+                values = build.spectrum(axis, number, velocity.resolution_mhz, lines, bands)
+                self.delivery.put(schema.SPECTRUM, values, self.measured_ms)
         self.state.sequence += 1
 
     def _bits(self, level: int, axis: int) -> int:
         c, engine = self.cycle, self.engine
         fault = c.fault or bool(self.wiring_fault)
-        # The zone is that of the velocity, which this cycle does not measure yet.
-        zone, stopped = engine.zone(None), engine.not_running
-        return build.state(level, axis, c.clipped, c.lost > 0, fault, not ticks.is_set(), zone, stopped)
+        zone, uncovered = 0, False
+        if c.velocity_c is not None:
+            zone = engine.zone(max(c.velocity_c))
+            uncovered = not c.features.velocity.covered
+        stopped = engine.not_running
+        return build.state(level, axis, c.clipped, c.lost > 0, fault, not ticks.is_set(), zone, stopped, uncovered)
 
     # --- what comes down
 
@@ -198,6 +223,9 @@ class Node:
                 self._capture(todo[1])
             elif todo[0] == "reading":
                 self.report_wanted = True
+            elif todo[0] == "spectrum":
+                # With a reading, so that it has something to belong to; later if velocity is not there yet.
+                self.report_wanted = self.spectrum_wanted = True
             else:
                 self.say("restart, as told")
                 self.delivery.flush(self.values["timeout_s"] * 1000)

@@ -1,7 +1,7 @@
 """COMMAND downlinks: settings, requests, reboot. Whole or not at all, and always answered when there is a tag.
 
 handle(payload) -> (values of the ACK or None, what the application is to do: a tuple, or None)
-    ("hello",) ("reading",) ("capture", axis) ("restart",)
+    ("hello",) ("reading",) ("capture", axis) ("spectrum",) ("restart",)
 """
 
 import binascii

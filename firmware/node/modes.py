@@ -62,7 +62,7 @@ def duty(node) -> None:
     budget_ms = 3 * node.values["timeout_s"] * 1000
     while True:
         began_ms = node.clock.uptime_ms()
-        urgent = node.measure(patient=True)
+        urgent = node.measure(patient=True, record=True)
         node.report()
         if node.clock.uptime_ms() - node.state.hello_at_ms > _DAY_MS:
             node.announce(False)

@@ -8,7 +8,8 @@ import pytest
 from judder_core import schema, settings
 from node.alarm.engine import Engine
 from node.cycle import METRIC_RMS, METRIC_TEMPERATURE, Cycle
-from node.dsp import twin
+from node.dsp import decimate_twin, envelope_twin, fft_twin, moments_twin, spectrum_twin, twin
+from node.dsp.features import Features
 from node.message import build
 from node.sensors import SensorError
 
@@ -18,7 +19,10 @@ SCALE_UG = 488
 
 class Vibration:
     SCALE_UG = SCALE_UG
+    CLIP = 32767
+    BAND_HZ = (0, 6000)
     rate_dhz = 266_670
+    contiguous = True
     name = "fake"
 
     def __init__(self) -> None:
@@ -79,7 +83,9 @@ def make(vibration: Vibration | None = None, temperature: Temperature | None = N
         "temperature_danger_dc": 800,
         "hysteresis_percent": 10,
     }
-    return Cycle(twin, vibration, temperature, 16, N, Engine({**settings.defaults(), **limits}))
+    kernels = (twin, moments_twin, envelope_twin, decimate_twin, fft_twin, spectrum_twin)
+    engine = Engine({**settings.defaults(), **limits})
+    return Cycle(Features(kernels), vibration, temperature, 16, N, engine)
 
 
 def sine(amplitudes: tuple[float, float, float], mean: float = 0) -> np.ndarray:

@@ -409,7 +409,8 @@ def test_a_node_nobody_provisioned_takes_no_settings() -> None:
         (2 + 3 * 256, 0, ("capture", 3)),
         (2, 3, None),
         (2 + 4 * 256, 3, None),
-        (3, 3, None),
+        (3, 0, ("spectrum",)),
+        (4, 3, None),
     ],
 )
 def test_requests(argument: int | None, status: int, todo: tuple | None) -> None:

@@ -24,7 +24,7 @@ def transform(work, points: int, words) -> None:
 
 
 def first(work, points: int) -> None:
-    """The first two stages at once, rounded once: a quarter down or half up, so that it comes to nothing on the whole."""
+    """The first two stages at once, rounded once: by a quarter up or a half, which comes to nothing on the whole."""
     if points & 3 or len(work) < 2 * points:
         raise ValueError("%d points" % points)
     for i in range(0, 2 * points, 8):

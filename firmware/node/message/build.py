@@ -23,6 +23,7 @@ _PEAK = _position(schema.READING_FIELDS, "acceleration_peak_x")
 _BATTERY = _position(schema.READING_FIELDS, "battery")
 _RATE = _position(schema.READING_FIELDS, "sample_rate")
 _LOST = _position(schema.READING_FIELDS, "samples_lost")
+_BAND = _position(schema.SPECTRUM_FIELDS, "band1_velocity_rms")
 
 # An essential reading: everything up to the battery, at most this long. What a node keeps when it can keep little.
 ESSENTIAL_BYTES = 51
@@ -49,6 +50,7 @@ def state(
     clock_not_set: bool,
     zone: int = 0,
     not_running: bool = False,
+    band_not_covered: bool = False,
 ) -> int:
     """State bits of READING and ALARM. axis: 0 none, 1 x, 2 y, 3 z. A reading that is not whole carries no zone."""
     bits = level << schema.STATE_ALARM_SHIFT | axis << schema.STATE_AXIS_SHIFT
@@ -64,13 +66,20 @@ def state(
         bits |= schema.STATE_SENSOR_FAULT
     if clock_not_set:
         bits |= schema.STATE_CLOCK_NOT_SET
+    if band_not_covered:
+        bits |= schema.STATE_BAND_NOT_COVERED
     return bits
 
 
-def reading(bits: int, temperature_dc, sequence: int, rms_mg, peak_mg, battery_mv, rate_dhz, lost: int) -> list:
-    """READING. rms_mg, peak_mg: three integers, or None when there is no block. Others: integer or None."""
+def reading(
+    bits: int, temperature_dc, sequence: int, rms_mg, peak_mg, battery_mv, rate_dhz, lost: int, more=()
+) -> list:
+    """READING. rms_mg, peak_mg: three integers, or None when there is no block. Others: integer or None.
+
+    more: (name of the row, value) of what else there is.
+    """
     rows = schema.READING_FIELDS
-    values = [None] * (_LOST + 1)
+    values = [None] * len(rows)
     values[0] = bits
     values[_TEMPERATURE] = clamp(temperature_dc, rows, _TEMPERATURE)
     values[_SEQUENCE] = sequence
@@ -81,7 +90,19 @@ def reading(bits: int, temperature_dc, sequence: int, rms_mg, peak_mg, battery_m
         values[_RATE] = clamp(rate_dhz, rows, _RATE)
         values[_LOST] = clamp(lost, rows, _LOST)
     values[_BATTERY] = clamp(battery_mv, rows, _BATTERY)
+    for name, value in more:
+        at = _position(rows, name)
+        values[at] = clamp(value, rows, at)
     return values
+
+
+def spectrum(axis: int, sequence: int, resolution_mhz: int, lines, bands) -> list:
+    """SPECTRUM. axis: 1 x, 2 y, 3 z. lines: frequency (0.1 Hz) and velocity (0.01 mm/s) in turns. bands: integers or
+    None."""
+    rows = schema.SPECTRUM_FIELDS
+    values = [axis, sequence, resolution_mhz] + list(lines)
+    values += [None] * (_BAND - len(values)) + list(bands)
+    return [clamp(value, rows, i) for i, value in enumerate(values)]
 
 
 def alarm(bits: int, metric: int, value: int, limit: int, sequence: int) -> list:
