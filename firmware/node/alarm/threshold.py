@@ -104,7 +104,7 @@ class Threshold:
         return self._changed_to(self._highest())
 
     def at_least(self, value: int, now_s: int) -> int:
-        """Level after a value that is known to be no smaller than `value`: it may speak for going up, never for down."""
+        """Level after a value that is `value` or more, who knows: it may speak for going up, never for going down."""
         for level in _LEVELS:
             limit = self._limits[level]
             if not limit or self._on[level] or value < limit:
