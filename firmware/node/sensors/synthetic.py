@@ -59,7 +59,7 @@ class Vibration:
     def identify(self) -> None:
         """Always there."""
 
-    def configure(self, range_g: int) -> None:
+    def configure(self, range_g: int, rate_hz: int = 0) -> None:
         """Nothing to set."""
 
     def fill(self, buffers, n: int) -> int:
@@ -91,6 +91,7 @@ class Temperature:
     """A constant 25.0 degC."""
 
     name = "synthetic"
+    CONVERSION_MS = 0
 
     def identify(self) -> None:
         """Always there."""

@@ -36,6 +36,7 @@ class TMP117:
     """device: bus.I2cDevice."""
 
     name = "tmp117"
+    CONVERSION_MS = 150
 
     def __init__(self, device):
         self._device = device
