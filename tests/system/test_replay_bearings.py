@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.tools import micropython32
 
+from judder.cli.main import main
 from judder.diagnose import Bearing, diagnose
 from judder.virtual import machines
 from judder.virtual.recording import Recording
@@ -107,6 +108,13 @@ def test_json_has_it_all(outer: Path, tmp_path: Path) -> None:
             assert {
                 "rms_mg", "peak_mg", "kurtosis", "velocity_rms_mm_s", "envelope_rms_mg", "lines"
             } <= set(channel)  # fmt: skip
+    # The imbalance in it: 0.05 g peak at 29.95 Hz is 0.05 / sqrt(2) x 9806.65 / (2 pi 29.95) = 1.842 mm/s RMS.
+    x = summary["channels"]["x"]
+    assert abs(x["lines"][0]["hz"] - 29.95) < 0.1
+    assert abs(x["lines"][0]["velocity_rms_mm_s"] / 1.842 - 1) < 0.03
+    assert 1.8 < x["velocity_rms_mm_s"] < 2.8
+    assert (summary["zone"], summary["band_hz"]) == ("B", [10, 1000])  # group 2, rigid: from 1.4 to 2.8 mm/s
+    assert x["kurtosis"] > 4 and x["envelope_rms_mg"] > 100
     assert summary["diagnosis"]["x"]["fault"] == "outer race"
     assert summary["plot"] == str(tmp_path / "out.png")
     assert summary["lost"] == 0
@@ -149,14 +157,18 @@ GOOD = ("--rate", "12000", "--scale", "0.0005")
         (["--profile", "{contradicts}"], "machine_speed_rpm"),
     ],
 )
-def test_what_cannot_be_used(outer: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_what_cannot_be_used(
+    outer: Path, tmp_path: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "bad.toml").write_text('[settings]\nmachine_grup = "2"\n')
     (tmp_path / "contradicts.toml").write_text('[settings]\nmachine_group = "2"\n')
     places = {"bad": tmp_path / "bad.toml", "contradicts": tmp_path / "contradicts.toml"}
-    done = replay(str(outer), *GOOD, *(argument.format(**places) for argument in arguments))
-    assert done.returncode == 7, (done.returncode, done.stdout, done.stderr)
-    assert words in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(outer), *GOOD, *(argument.format(**places) for argument in arguments)])
+    assert ended.value.code == 7
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.strip().splitlines()) == 1
 
 
 def test_picture_that_cannot_be_written(outer: Path) -> None:
@@ -166,19 +178,24 @@ def test_picture_that_cannot_be_written(outer: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(("rate", "code"), [("500", 0), ("26667", 0), ("20", 7), ("200000", 7)])
-def test_short_and_slow_recordings(tmp_path: Path, rate: str, code: int) -> None:
-    """At 500 Hz there is no band for an envelope; at 20 Hz and at 200 kHz nothing of the velocity band is left."""
+@pytest.mark.parametrize("rate", ["500", "20"])
+def test_short_and_slow_recordings(tmp_path: Path, rate: str) -> None:
+    """At 500 Hz there is no band for an envelope; at 20 Hz nothing of the velocity band is left either."""
     np.save(tmp_path / "short.npy", np.sin(np.arange(300) / 5))
     done = replay(str(tmp_path / "short.npy"), "--rate", rate, "--plot", str(tmp_path / "out.png"))
-    assert done.returncode == code, done.stderr
-    assert len(done.stderr.strip().splitlines()) == (1 if code else 0)
-    assert (tmp_path / "out.png").exists() == (code == 0)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no velocity" in done.stdout and "no zone" in done.stdout
+    assert (tmp_path / "out.png").stat().st_size > 10000
 
 
 @pytest.mark.parametrize("named", ["/no/such/micropython", sys.executable])
-def test_word_32_without_its_interpreter(outer: Path, named: str) -> None:
-    done = replay(str(outer), *GOOD, "--word", "32", MICROPYTHON32=named)
-    assert done.returncode == 7
-    assert "MICROPYTHON32" in done.stderr and "tests/tools/micropython32.py" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_word_32_without_its_interpreter(
+    outer: Path, named: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROPYTHON32", named)
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(outer), *GOOD, "--word", "32"])
+    assert ended.value.code == 7
+    said = capsys.readouterr().err
+    assert "MICROPYTHON32" in said and "tests/tools/micropython32.py" in said
+    assert len(said.strip().splitlines()) == 1

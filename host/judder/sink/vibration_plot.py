@@ -75,20 +75,22 @@ def vibration_png(
     title: str,
     subtitles: Sequence[str],
     wave: WavePanel,
-    velocity: VelocityPanel,
+    velocity: VelocityPanel | None,
     envelope: EnvelopePanel | None,
 ) -> Path:
-    """Draw and write the picture; the folder is made. envelope: None where the sample rate leaves no band for one.
+    """Draw and write the picture; the folder is made. A panel is None where the recording leaves no band for it.
 
     Raises InputError when the file cannot be written.
     """
-    heights = (1.0, 1.35, 1.35)[: 3 if envelope else 2]
-    figure, axes = plt.subplots(len(heights), 1, figsize=(12, 3.1 * sum(heights)), height_ratios=heights)
+    heights = [1.0] + [1.35 for panel in (velocity, envelope) if panel]
+    figure, grid = plt.subplots(len(heights), 1, figsize=(12, 3.1 * sum(heights)), height_ratios=heights, squeeze=False)
     try:
-        _wave(axes[0], wave)
-        _velocity(axes[1], velocity)
+        axes = iter(grid[:, 0])
+        _wave(next(axes), wave)
+        if velocity:
+            _velocity(next(axes), velocity)
         if envelope:
-            _envelope(axes[2], envelope)
+            _envelope(next(axes), envelope)
         inch = 1 / figure.get_figheight()
         figure.suptitle(title, x=0.012, y=1 - 0.13 * inch, ha="left", fontsize=14, fontweight="bold")
         words = "\n".join(subtitles)

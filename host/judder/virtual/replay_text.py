@@ -61,7 +61,10 @@ def _notes(run: Run, found: Mapping[str, Any]) -> list[str]:
         )
         if is_so
     ]
-    return [*([", ".join(flags)] if flags else []), zone_words(run, found), f"alarm: {found['alarm']}"]
+    notes = [", ".join(flags)] if flags else []
+    if all(values["velocity_rms_mm_s"] is None for values in found["channels"].values()):
+        notes.append("no velocity: the recording ends before the record it comes from is full (a second or two)")
+    return [*notes, zone_words(run, found), f"alarm: {found['alarm']}"]
 
 
 def zone_words(run: Run, found: Mapping[str, Any]) -> str:
