@@ -1,7 +1,7 @@
 """Ten minutes of virtual time at full rate, every accelerometer: what its driver lost, and what it says of the rate.
 
 The real drivers on the register models, on CPython with the kernels' twins; transfers take their time on the wire and
-40 us a call. Then a hundred stalls of 20 ms to 1 s at random places: the loss counted against the loss there was.
+40 us a call. Then forty stalls of 20 ms to 1 s at random places: the loss counted against the loss there was.
 """
 
 import os
@@ -21,7 +21,7 @@ from chips import Time  # noqa: E402
 from parts_bench import PARTS, Numbered, use_clock  # noqa: E402
 
 SECONDS = float(os.environ.get("JUDDER_SOAK_S", "600"))
-STALLS = 100
+STALLS = 40
 N = 4096
 
 

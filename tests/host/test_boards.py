@@ -1,10 +1,12 @@
 """Board descriptions: the ones that ship are sound, and a mistake is named with file, key and what is allowed."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from judder.device import boards
+from judder.device.build import board_module
 from judder.errors import BoardError, exit_code
 
 GOOD = """
@@ -62,6 +64,69 @@ def test_a_whole_description_is_read(tmp_path: Path) -> None:
     assert (board.pins.spi_cs, board.pins.led) == (5, None)
     assert board.sensors.i2c_tmp117 == 0x48
     assert board.battery == boards.Battery(2, 1)
+
+
+OTHERS = """
+vibration = "adxl345"
+vibration_bus = "i2c"
+vibration_address = 0x53
+temperature = "max31865"
+rtd = "pt1000"
+rtd_wires = 4
+rtd_reference_ohm = 4300
+mains_hz = 60
+"""
+
+
+def other_sensors(lines: str) -> str:
+    text = GOOD.replace('vibration = "iis3dwb"\ntemperature = "tmp117"\n', lines.strip() + "\n")
+    return text.replace("spi_cs = 5", "spi_cs = 5\ntemperature_cs = 15\nonewire = 4")
+
+
+def test_wires_of_other_sensors_are_read_and_reach_the_node(tmp_path: Path) -> None:
+    board = load(tmp_path, other_sensors(OTHERS))
+    sensors = board.sensors
+    assert (sensors.vibration_bus, sensors.vibration_address) == ("i2c", 0x53)
+    assert (sensors.rtd, sensors.rtd_wires, sensors.rtd_reference_ohm, sensors.mains_hz) == ("pt1000", 4, 4300, 60)
+    lines = [line.split(" = ") for line in board_module(board).splitlines()]
+    constants = {name: ast.literal_eval(value) for name, value in lines}
+    named = ("VIBRATION", "VIBRATION_BUS", "VIBRATION_ADDRESS", "TEMPERATURE", "TEMPERATURE_CS", "ONEWIRE")
+    assert [constants[name] for name in named] == ["adxl345", "i2c", 0x53, "max31865", 15, 4]
+    named = ("RTD_OHM", "RTD_WIRES", "RTD_REFERENCE_OHM", "MAINS_HZ")
+    assert [constants[name] for name in named] == [1000, 4, 4300, 60]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"adxl345"', '"adxl355"', '[sensors] vibration_bus = "i2c": the adxl355 has only spi'),
+        ('"adxl345"', '"lis3dh"', "[sensors] vibration_address = 0x53: the lis3dh answers at 0x18 or 0x19"),
+        ("vibration_address = 0x53", "", "[sensors] vibration_address: missing, needed by what the board has"),
+        ("vibration_address = 0x53", "vibration_address = 0x54", "must be one of 0x18, 0x19, 0x1d, 0x53, 0x68, 0x69"),
+        ('vibration_bus = "i2c"', 'vibration_bus = "uart"', 'must be one of "spi", "i2c"'),
+        ("temperature_cs = 15", "", "[pins] temperature_cs: missing"),
+        ("temperature_cs = 15", "temperature_cs = 35", "that pin of the ESP32 is an input only"),
+        (
+            'rtd = "pt1000"',
+            "",
+            '[sensors] rtd: missing, needed by what the board has; must be one of "pt100", "pt1000"',
+        ),
+        ("rtd_wires = 4", "rtd_wires = 5", "[sensors] rtd_wires = 5: must be one of 2, 3, 4"),
+        ("rtd_reference_ohm = 4300", "rtd_reference_ohm = 43", "often 430 or 4300"),
+        ("mains_hz = 60", "mains_hz = 16", "[sensors] mains_hz = 16: must be one of 50, 60"),
+        ('"max31865"\n', '"ds18b20"\n#', ""),
+    ],
+)
+def test_mistakes_in_the_wires_of_sensors(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = other_sensors(OTHERS)
+    assert old in text
+    text = text.replace(old, new, 1)
+    if not said:
+        assert load(tmp_path, text).sensors.temperature == "ds18b20"
+        said, text = "[pins] onewire: missing", text.replace("onewire = 4", "")
+    with pytest.raises(BoardError) as caught:
+        load(tmp_path, text)
+    assert said in str(caught.value)
 
 
 def test_folder_and_path_name_the_same_board(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""TMP117 and battery models. Registers and times: TI data sheet SNOSD82, tables 6.5, 7-5 to 7-7."""
+"""TMP117, DS18B20, MAX31865 and battery models. TMP117: TI data sheet SNOSD82, tables 6.5, 7-5 to 7-7."""
 
 import pytest
 
 from judder.virtual.chips.battery import Battery
+from judder.virtual.chips.ds18b20 import Ds18b20, crc8
+from judder.virtual.chips.max31865 import OPEN, SHORT, Max31865
 from judder.virtual.chips.tmp117 import Tmp117
 
 
@@ -80,3 +82,123 @@ def test_soft_reset_restores_defaults() -> None:
 def test_battery_behind_its_divider() -> None:
     assert Battery(3700, 2, 1).microvolts(0) == 1_850_000
     assert Battery(lambda t_s: 4200 - t_s, 3, 2).microvolts(300_000_000) == pytest.approx(2_600_000)
+
+
+# --- DS18B20: data sheet 19-7487, "1-Wire bus system", tables 1 and 2
+
+
+def pulse(chip: Ds18b20, *values: int, now_us: int = 0) -> None:
+    for value in values:
+        for place in range(8):
+            chip.write_bit(value >> place & 1, now_us)
+
+
+def heard(chip: Ds18b20, count: int, now_us: int = 0) -> bytes:
+    return bytes(sum(chip.read_bit(now_us) << place for place in range(8)) for _ in range(count))
+
+
+def test_ds18b20_rom_has_the_family_and_its_crc() -> None:
+    chip = Ds18b20(serial=0x0000_0001_2345)
+    assert chip.reset(0)
+    pulse(chip, 0x33)
+    rom = heard(chip, 8)
+    assert rom[:3] == b"\x28\x45\x23"
+    # The CRC over the code with its CRC is zero (Maxim application note 27); its example code.
+    assert crc8(rom) == 0
+    assert crc8(bytes.fromhex("021cb801000000")) == 0xA2
+
+
+def test_ds18b20_power_on_value_conversion_time_and_scratchpad() -> None:
+    chip = Ds18b20(-10.125)
+    chip.reset(0)
+    pulse(chip, 0xCC, 0xBE)
+    data = heard(chip, 9)
+    assert data == bytes.fromhex("50054b467fff0c10") + bytes((crc8(data[:8]),))
+    chip.reset(0)
+    pulse(chip, 0xCC, 0x44)
+    assert chip.read_bit(749_000) == 0, "converting"
+    assert chip.read_bit(751_000) == 1
+    chip.reset(751_000)
+    pulse(chip, 0xCC, 0xBE, now_us=751_000)
+    assert heard(chip, 2, 751_000) == b"\x5e\xff"  # table 1
+
+
+def test_ds18b20_match_and_search_single_out_one() -> None:
+    chip, other = Ds18b20(serial=1), Ds18b20(serial=2)
+    for one in (chip, other):
+        one.reset(0)
+        pulse(one, 0x55, *chip.rom, 0xBE)
+    assert heard(chip, 1) == b"\x50"
+    assert heard(other, 1) == b"\xff", "not addressed: leaves the line alone"
+    chip.reset(0)
+    pulse(chip, 0xF0)
+    code = 0
+    for place in range(64):
+        bit, complement = chip.read_bit(0), chip.read_bit(0)
+        assert bit != complement
+        code |= bit << place
+        chip.write_bit(bit, 0)
+    assert code.to_bytes(8, "little") == chip.rom
+
+
+def test_ds18b20_settings_survive_power_only_when_copied() -> None:
+    chip = Ds18b20(25.0625)
+    chip.reset(0)
+    pulse(chip, 0xCC, 0x4E, 0x11, 0x22, 0x1F)  # 9 bits
+    chip.reset(0)
+    pulse(chip, 0xCC, 0x44)
+    assert chip.read_bit(94_000) == 1, "93.75 ms at 9 bits"
+    chip.reset(94_000)
+    pulse(chip, 0xCC, 0xBE, now_us=94_000)
+    assert heard(chip, 5) == bytes((25 * 16 & 0xFF, 25 * 16 >> 8, 0x11, 0x22, 0x1F))
+    chip.power_on()
+    chip.reset(0)
+    pulse(chip, 0xCC, 0xBE)
+    assert heard(chip, 5)[2:] == bytes((0x4B, 0x46, 0x7F))
+
+
+# --- MAX31865: data sheet 19-6478, tables 1 to 7
+
+
+def rtd_read(chip: Max31865, register: int, count: int, now_us: int) -> bytes:
+    chip.select()
+    answer = chip.exchange(bytes((register,)) + bytes(count), now_us)[1:]
+    chip.deselect()
+    return answer
+
+
+def rtd_write(chip: Max31865, register: int, value: int, now_us: int) -> None:
+    chip.select()
+    chip.exchange(bytes((register | 0x80, value)), now_us)
+    chip.deselect()
+
+
+def test_max31865_defaults_and_thresholds() -> None:
+    chip = Max31865()
+    assert rtd_read(chip, 0x00, 8, 0) == bytes((0, 0, 0, 0xFF, 0xFF, 0, 0, 0))
+    rtd_write(chip, 0x04, 0xA4, 0)
+    assert rtd_read(chip, 0x04, 1, 0) == b"\xa4"
+    rtd_write(chip, 0x01, 0x55, 0)
+    assert rtd_read(chip, 0x01, 1, 0) == b"\x00", "read only"
+
+
+def test_max31865_one_shot_takes_its_time_and_reads_the_ratio() -> None:
+    # 100 ohm at 0 degC against 400 ohm: a quarter of full scale, table 5 (4000h with the fault bit below it).
+    chip = Max31865(0.0, 100.0, 400.0)
+    rtd_write(chip, 0x00, 0xA1, 0)
+    assert rtd_read(chip, 0x01, 2, 62_000) == b"\x00\x00"
+    assert rtd_read(chip, 0x01, 2, 63_000) == b"\x40\x00"
+    assert rtd_read(chip, 0x00, 1, 63_000) == b"\x81", "the one-shot bit has cleared itself"
+    rtd_write(chip, 0x00, 0x20, 100_000)
+    assert rtd_read(chip, 0x01, 2, 300_000) == b"\x40\x00", "no conversion without bias"
+
+
+def test_max31865_open_and_short_set_the_fault_bits_until_cleared() -> None:
+    chip = Max31865()
+    for fault, bit in ((OPEN, 0x80), (SHORT, 0x40)):
+        chip.fault = fault
+        rtd_write(chip, 0x00, 0xA0, 0)
+        assert rtd_read(chip, 0x02, 1, 60_000)[0] & 1
+        assert rtd_read(chip, 0x07, 1, 60_000)[0] == bit
+        rtd_write(chip, 0x00, 0x02, 60_000)
+        assert rtd_read(chip, 0x07, 1, 60_000) == b"\x00"
