@@ -4,6 +4,11 @@ stats.py   sum, exact sum of squares, peak, and from them mean, RMS and peak abo
 twin.py    the same functions in plain Python: the definition of the right answer, and what CPython runs
 moments.py            kurtosis and skewness; moments_twin.py
 envelope.py           RMS and peak of the envelope above 500 Hz; envelope_twin.py, and envelope_state.py for its filters
+decimate.py           slows a stream down to about 3 kHz without aliases; decimate_twin.py
+fft.py                complex FFT and the one of real samples; fft_twin.py
+spectrum.py           record -> windowed spectrum -> velocity power, sums and peaks of it; spectrum_twin.py
+velocity.py           velocity RMS, lines and bands from a stream of blocks, with the kernels above (plain)
+features.py           everything a block says, in units, with all the kernels (plain)
 orientation.py        which axis is up (plain)
 word.py    refuses kernels built for another word size
 
