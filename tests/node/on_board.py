@@ -76,7 +76,7 @@ class Node:
                     self.messages.append(named(found[1]))
             self._news.notify_all()
 
-    def wait(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    def wait(self, condition: Callable[[], Any], timeout_s: float = 90.0) -> Any:
         """The first true value of condition(); AssertionError with what was heard when it does not come."""
         deadline = time.monotonic() + timeout_s
         with self._news:
@@ -96,11 +96,11 @@ class Node:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [values for name, values in self.messages if name == kind]
 
-    def wait_messages(self, kind: str, count: int, timeout_s: float = 30.0) -> list[dict[str, Any]]:
+    def wait_messages(self, kind: str, count: int, timeout_s: float = 90.0) -> list[dict[str, Any]]:
         self.wait(lambda: len(self.of(kind)) >= count, timeout_s)
         return self.of(kind)
 
-    def wait_line(self, text: str, count: int = 1, timeout_s: float = 30.0) -> None:
+    def wait_line(self, text: str, count: int = 1, timeout_s: float = 90.0) -> None:
         self.wait(lambda: sum(text in one for one in self.lines) >= count, timeout_s)
 
 

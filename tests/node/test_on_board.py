@@ -37,7 +37,7 @@ def test_a_node_nobody_provisioned_says_hello_and_nothing_else(flash: Path) -> N
     assert first["flags"] & schema.HELLO_NOT_PROVISIONED
     assert (first["board"], first["settings_crc"], first["reset_cause"]) == (BOARD.number, 0, 1)
     assert (first["vibration_sensor"], first["temperature_sensor"]) == (2, 2)
-    assert [hello["uptime"] for hello in hellos] == pytest.approx([0, 10, 20, 30], abs=1)
+    assert [hello["uptime"] for hello in hellos[:4]] == pytest.approx([0, 10, 20, 30], abs=1)
 
 
 def test_a_bare_board_measures_its_synthetic_signal(flash: Path) -> None:

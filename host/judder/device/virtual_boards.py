@@ -58,6 +58,7 @@ def mac_of(spec: str) -> bytes:
 def start(spec: str, board_name: str = boards.DEFAULT) -> VirtualBoard:
     """Start the virtual board of that name, blank if it is new. Raises PortBusy when another process runs it."""
     from judder.virtual.board import VirtualBoard
+    from judder.virtual.clock import VIRTUAL
     from judder.virtual.wiring import Wiring
 
     board = boards.load(board_name)
@@ -70,6 +71,9 @@ def start(spec: str, board_name: str = boards.DEFAULT) -> VirtualBoard:
         flash_size=board.flash_bytes,
         mac=mac_of(spec),
         wiring=Wiring.for_board(board),
+        # In step with ours, and standing still while this computer is busy: its sensors then keep their rate.
+        clock=VIRTUAL,
+        pace=1.0,
     )
     virtual.start()
     return virtual
