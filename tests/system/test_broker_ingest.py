@@ -2,6 +2,8 @@
 
 import shutil
 import socket
+import subprocess
+import sys
 import time
 
 import paho.mqtt.client as mqtt
@@ -71,3 +73,24 @@ def test_something_else_on_the_port_is_not_waited_for_for_ever() -> None:
         silent.listen()
         with pytest.raises(DeviceError, match="no answer"):
             Subscriber("127.0.0.1", silent.getsockname()[1], timeout_s=0.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_broker_ends_with_a_process_that_is_killed(kind: str) -> None:
+    program = (
+        "import time; from judder.virtual.broker import Broker\n"
+        f"b = Broker({kind!r}).start(); print(b.port, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        port = int(owner.stdout.readline())
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        owner.kill()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the broker lives on")

@@ -1,7 +1,7 @@
 """A real MQTT broker on loopback for demonstrations and tests: mosquitto where it is installed, else amqtt.
 
 The broker is a process of its own, so that killing it is what it is in the field. It binds 127.0.0.1 on a free port
-and ends with this process at the latest: the embedded one watches its standard input, mosquitto is stopped at exit.
+and ends with this process at the latest, even if that is killed.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from types import TracebackType
 from judder.errors import DeviceError
 
 _START_TIMEOUT_S = 20.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def free_port() -> int:
@@ -29,6 +32,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes the broker: Linux ends it with us, even when we are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Broker:
@@ -75,7 +84,9 @@ class Broker:
         """Start and wait until the port answers."""
         assert self._process is None or self._process.poll() is not None, "already running"
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command(), stdin=subprocess.PIPE, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command(), stdin=subprocess.PIPE, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

@@ -1,8 +1,8 @@
 """The main job with no hardware: build, flash, provision, measure, deliver, decode, check.
 
 A virtual board takes the place of the hardware. Everything else is the real thing: esptool, mpremote, MicroPython, the
-firmware, an MQTT broker, the decoder. Its clock is virtual: at the bench it keeps step with ours, at the machine minutes
-pass in seconds.
+firmware, an MQTT broker, the decoder. The board's clock is virtual: at the bench it keeps step with ours, and at the
+machine minutes pass in seconds.
 """
 
 from __future__ import annotations
