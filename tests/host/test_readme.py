@@ -52,7 +52,9 @@ def test_make_targets_exist() -> None:
     assert set(re.findall(r"\bmake ([a-z]+)", README)) <= targets
 
 
-@pytest.mark.parametrize("page", ["README.md", "tests/README.md", "boards/README.md", "firmware/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "tests/README.md", "boards/README.md", "firmware/README.md", "docs/bearings.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
