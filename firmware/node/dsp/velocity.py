@@ -208,20 +208,15 @@ class Velocity:
             self._fft.real(self.work, n >> 1, self._table)
             last = self._edge(high_dhz, 1)
             first = self._edge(self._low_dhz, -1)
-            found = self._power(max(1, (first >> 8)), (last >> 8) + 2)
-        if found:
+            self._power(max(1, first >> 8), (last >> 8) + 2)
             fine = self._sum(first, last, self._low_dhz < 100)
             self._lines(lines, (first >> 8) + 1, (last >> 8) + 1)
         for band in range(BANDS):
-            low, high = self._band_dhz[2 * band], min(self._band_dhz[2 * band + 1], high_dhz)
-            value = -1
-            if low < high:
-                low = max(low, self._low_dhz)
-                value = (
-                    (self._sum(self._edge(low, -1), self._edge(high, 1), False) + 128) >> 8
-                    if found and low < high
-                    else 0
-                )
+            low, high = self._band_dhz[2 * band], self._band_dhz[2 * band + 1]
+            value = 0 if high else -1
+            low, high = max(low, self._low_dhz), min(high, high_dhz)
+            if found and low < high:
+                value = (self._sum(self._edge(low, -1), self._edge(high, 1), False) + 128) >> 8
             self.bands[BANDS * axis + band] = value
         if before:
             fine = self._mean(self.fine[axis], before, fine)
@@ -233,28 +228,28 @@ class Velocity:
         at = self._spectrum.muldiv(dhz * 256, self.span, self._rate_dhz) + side * _EDGE_BEGINS
         return max(at, 256)
 
-    def _power(self, first: int, last: int) -> bool:
-        """Bins -> P, with an exponent that uses 15 bits for the largest; False when there is nothing."""
+    def _power(self, first: int, last: int) -> None:
+        """Bins -> P, with an exponent that uses 15 bits for the largest."""
         spectrum = self._spectrum
         work = self.work
         octave = 0
-        exponent = 0
+        while 2 << octave <= first:
+            octave += 1
+        lowest = octave
+        # At most this, or the shift of the lowest octave would be negative.
+        exponent = 14 + octave
         while 1 << octave < last:
-            low, high = max(first, 1 << octave), min(last, 2 << octave)
+            # Bin 1 has no weight, whatever is in it.
+            low, high = max(first, 1 << octave, 2), min(last, 2 << octave)
             if low < high:
-                if not exponent:
-                    # The lowest octave: its shift must not become negative.
-                    exponent = 14 + octave
                 exponent = min(exponent, 14 + octave - spectrum.ceiling(work, low, high))
             octave += 1
         self._exponent = exponent
-        octave = 0
+        octave = lowest
         while 1 << octave < last:
             low, high = max(first, 1 << octave), min(last, 2 << octave)
-            if low < high:
-                spectrum.power(work, self._weights, low, high, 14 + octave - exponent)
+            spectrum.power(work, self._weights, low, high, 14 + octave - exponent)
             octave += 1
-        return True
 
     def _sum(self, first: int, last: int, slow: bool) -> int:
         """Velocity RMS between two edges in 1/256 bin, in 1/256 of 0.01 mm/s."""
