@@ -23,13 +23,12 @@ LIMIT = 3.0  # DESIGN section 7
 def readings(count: int, *, as_sent_today: bool) -> list[bytes]:
     """Frames of readings, values spread over what machines show. Seeded.
 
-    Fields 0-15 in full; or what the firmware sends now over a roomy link: no velocity, kurtosis, envelope or lines yet,
-    hence nulls, then sample rate and samples lost.
+    Fields 0-15 in full; or what the firmware sends over a roomy link: everything but the energy spent.
     """
     rng = random.Random(2)
     frames = []
     for sequence in range(count):
-        speeds: list[int | None] = [None if as_sent_today else rng.randrange(30, 1200) for _ in range(4)]
+        speeds = [rng.randrange(30, 1200) for _ in range(4)]
         message = [
             1,
             rng.randrange(4) << 5,
@@ -42,7 +41,10 @@ def readings(count: int, *, as_sent_today: bool) -> list[bytes]:
         message += [rng.randrange(5, 1500) for _ in range(3)] + [rng.randrange(50, 6000) for _ in range(3)]
         message += [rng.randrange(2700, 3700)]
         if as_sent_today:
-            message += [None] * 12 + [rng.randrange(266000, 267000), 0]
+            kurtosis, envelope = [rng.randrange(150, 900) for _ in range(3)], [rng.randrange(5, 900) for _ in range(3)]
+            lines = [rng.randrange(low, 10 * low) for _ in range(3) for low in (100, 20)]
+            message += [*kurtosis, *envelope, *lines, rng.randrange(266000, 267000), 0, None, 100, 1000]
+            message += [rng.randrange(-200, 200) for _ in range(3)] + [rng.randrange(50, 5000) for _ in range(3)]
         frames.append(cbor2.dumps(message))
     return frames
 
