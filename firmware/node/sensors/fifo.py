@@ -40,8 +40,6 @@ class FifoSensor:
     RATES_HZ = (0,)
     SELF_TEST_RANGE_G = 4
     SELF_TEST_SETTLE_MS = 100
-    # The chip remembers an overrun until it is asked: it need not be inferred from the time a burst took.
-    _REMEMBERS = False
 
     def __init__(self, device, kernel, chunk: int, depth: int, rate_hz: int = 0):
         self._device = device
@@ -131,8 +129,7 @@ class FifoSensor:
             words = 1 << power
             had = state[0]
             self._read_words(self._bursts[power])
-            away_us = time.ticks_diff(time.ticks_us(), self._looked_us)
-            if away_us > (self._depth - self._level) * self._patience_us:
+            if time.ticks_diff(time.ticks_us(), self._looked_us) > (self._depth - self._level) * self._patience_us:
                 # So long after the look that the FIFO may have filled up and lost samples meanwhile.
                 self._late = True
             kernel.unpack(self._bursts[power], words, x, y, z, state)
@@ -204,8 +201,8 @@ class FifoSensor:
         # The level is of some moment within the transfer.
         now_us = time.ticks_add(began_us, took_us >> 1)
         self._looked_us = now_us
-        late, self._late = self._late, False
-        if self._full or (late and not self._REMEMBERS):
+        if self._full or self._late:
+            self._late = False
             self._pace.gap(now_us, self._samples(self._level))
             return
         if took_us < self._quickest_us:
@@ -235,8 +232,6 @@ class FifoSensor:
 
     def _count_lost(self) -> int:
         """At the end of a block: samples lost in it."""
-        if self._late:
-            self._look()
         if not self._pace.pending:
             return self._pace.settle()
         while self._pace.pending and self._pace.looks < _LOOKS_AFTER_GAP and 4 * self._level < 3 * self._depth:

@@ -59,7 +59,6 @@ class IIS3DWB(FifoSensor):
     name = "iis3dwb"
     RATES_HZ = (26667,)
     SELF_TEST_RANGE_G = 4
-    _REMEMBERS = True
     _DATA = 0x78  # FIFO_DATA_OUT_TAG: seven bytes a word; the address wraps from 0x7E to here in a burst
 
     def __init__(self, device, kernel=None, rate_hz: int = 0):
@@ -69,7 +68,6 @@ class IIS3DWB(FifoSensor):
         self._status = bytearray(2)
         self._ticks = 0
         self._stamps_at_gap = -1
-        self._in_step = False
 
     # --- what the registers do
 
@@ -109,7 +107,6 @@ class IIS3DWB(FifoSensor):
         self._device.write(_FIFO_CTRL4, _CONTINUOUS)
         kernel = self._kernel
         self._state[kernel.STAMPS] = self._state[kernel.SINCE] = 0
-        self._in_step = False
 
     def _read_level(self) -> int:
         self._device.burst(_FIFO_STATUS1, self._status)
@@ -141,10 +138,6 @@ class IIS3DWB(FifoSensor):
         self._stamps_at_gap = -1
 
     def _check_burst(self) -> None:
-        if not self._in_step:
-            # From here on it is known where among the words the stamps are: what was counted before was a guess.
-            self._in_step = True
-            self._pace.restart()
         if self._ticks or self._stamps_at_gap >= 0:
             return
         # The first stamps of a stream that lost nothing: how many counts are 32 samples?
@@ -157,8 +150,6 @@ class IIS3DWB(FifoSensor):
     def _count_lost(self) -> int:
         kernel = self._kernel
         state = self._state
-        if self._late:
-            self._look()
         gap = self._stamps_at_gap
         if self._ticks and gap != 0:
             if gap > 0 and state[kernel.STAMPS] == gap:

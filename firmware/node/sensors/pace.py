@@ -3,8 +3,8 @@
     pace = Pace(3200)
     pace.look(ticks_us, level)      # `level` samples wait now; pace.taken of the stream were read before
     pace.rate_dhz                   # measured rate, 0.1 Hz
-    pace.gap(ticks_us, level)       # the FIFO was found full: samples were lost, their number is open (pace.pending)
-    lost = pace.settle()            # until looks after the gap (pace.looks) have said where in the sample clock we are
+    pace.gap(ticks_us, level)       # the FIFO was found full: samples were lost, their number is open ...
+    lost = pace.settle()            # ... until looks after the gap say where in the sample clock we are
 
 A look at time t that finds N samples made says: sample N came at or before t, sample N + 1 comes after t. Alone that
 leaves a whole period of doubt. Many together, because they fall anywhere between two samples, leave a small part of
@@ -19,8 +19,8 @@ after a gap allocates and takes some tens of milliseconds: that block is damaged
 import time
 from array import array
 
-# Parts a stretch is kept in, on each side of a gap. When they are all taken, two become one.
-_PARTS = 32
+# Looks kept for each side of a gap. When they are full every other one goes, and from then on half as many are kept.
+_LOOKS = 64
 # The rate is taken from this far back at most: ticks_us wraps, and a chip's clock follows its temperature.
 _MEMORY_US = 1 << 25
 # Fixed point of the search for the rate, in samples per us.
@@ -41,97 +41,62 @@ def ratio(numerator: int, denominator: int, base: int, digits: int) -> int:
 
 
 class _Looks:
-    """The looks of one unbroken stretch that say most: of each part of it the earliest and the latest there was for the
-    number of samples it found. Times in ticks_us, samples made by then.
-    """
+    """Looks of one unbroken stretch, spread evenly over it: times in ticks_us and samples made by then."""
 
     def __init__(self):
-        # Two looks a part: at 2 k the one with the least time for its samples, at 2 k + 1 the one with the most.
-        self.us = array("i", [0] * (2 * _PARTS))
-        self.made = array("i", [0] * (2 * _PARTS))
-        self.tune(1, 0)
+        self.us = array("i", [0] * _LOOKS)
+        self.made = array("i", [0] * _LOOKS)
         self.clear()
 
     def clear(self) -> None:
         self.count = 0
-        self._each = 1
-        self._inside = 0
-
-    def tune(self, whole_us: int, part: int) -> None:
-        """The chip's period as far as it is known: whole us and 1/4096 us."""
-        self._whole_us = whole_us
-        self._part = part
+        self._stride = 1
+        self._skipped = 0
 
     def add(self, now_us: int, made: int) -> None:
-        at = 2 * self.count - 2
-        if at < 0 or self._inside == self._each:
-            if self.count == _PARTS:
-                self._merge()
-            at = 2 * self.count
-            self._put(at, now_us, made)
-            self._put(at + 1, now_us, made)
-            self.count += 1
-            self._inside = 1
+        self._skipped += 1
+        if self._skipped < self._stride:
             return
-        self._inside += 1
-        if self._excess_us(now_us, made, at) < 0:
-            self._put(at, now_us, made)
-        elif self._excess_us(now_us, made, at + 1) > 0:
-            self._put(at + 1, now_us, made)
+        self._skipped = 0
+        if self.count == _LOOKS:
+            self.count = _LOOKS // 2
+            self._stride *= 2
+            for i in range(_LOOKS // 2):
+                self.us[i] = self.us[2 * i]
+                self.made[i] = self.made[2 * i]
+        self.us[self.count] = now_us
+        self.made[self.count] = made
+        self.count += 1
 
     def forget(self, first_us: int, n: int) -> None:
-        """Keep the parts that begin at first_us or later, and count samples from n."""
+        """Keep those from first_us on, and count samples from n."""
         kept = 0
         for i in range(self.count):
-            if time.ticks_diff(self.us[2 * i], first_us) >= 0 and time.ticks_diff(self.us[2 * i + 1], first_us) >= 0:
-                self._put(2 * kept, self.us[2 * i], self.made[2 * i] - n)
-                self._put(2 * kept + 1, self.us[2 * i + 1], self.made[2 * i + 1] - n)
+            if time.ticks_diff(self.us[i], first_us) >= 0:
+                self.us[kept] = self.us[i]
+                self.made[kept] = self.made[i] - n
                 kept += 1
         self.count = kept
-        if not kept:
-            self.clear()
+        if self._stride > 1:
+            self._stride >>= 1
 
     def join(self, earlier, lost: int) -> None:
         """Put the looks before a gap in front of these, which are `lost` samples further on than they thought."""
-        while earlier.count + self.count > _PARTS:
-            (earlier if earlier.count >= self.count else self)._merge()
-        shift = 2 * earlier.count
-        for i in range(2 * self.count - 1, -1, -1):
-            self._put(shift + i, self.us[i], self.made[i] + lost)
-        for i in range(shift):
-            self._put(i, earlier.us[i], earlier.made[i])
-        self.count += earlier.count
-        self._each = max(self._each, earlier._each)
+        us = list(earlier.us)[: earlier.count] + list(self.us)[: self.count]
+        made = list(earlier.made)[: earlier.count] + [n + lost for n in list(self.made)[: self.count]]
+        if len(us) > _LOOKS:
+            # The oldest half as dense.
+            us = us[: earlier.count : 2] + us[earlier.count :]
+            made = made[: earlier.count : 2] + made[earlier.count :]
+        us, made = us[-_LOOKS:], made[-_LOOKS:]
+        self.count = len(us)
+        for i in range(self.count):
+            self.us[i] = us[i]
+            self.made[i] = made[i]
 
     def points(self, origin_us: int) -> list:
         """(us after origin, samples made) of each."""
-        return [(time.ticks_diff(self.us[i], origin_us), self.made[i]) for i in range(2 * self.count)]
-
-    def _put(self, at: int, us: int, made: int) -> None:
-        self.us[at] = us
-        self.made[at] = made
-
-    def _excess_us(self, us: int, made: int, at: int) -> int:
-        """How much more time than the look at `at` this one had for the samples it found."""
-        n = made - self.made[at]
-        return time.ticks_diff(us, self.us[at]) - n * self._whole_us - (n * self._part >> 12)
-
-    def _merge(self) -> None:
-        """Half as many parts, each of two; of an odd number the last is dropped into the one before."""
-        kept = 0
-        for i in range(0, self.count, 2):
-            self._put(2 * kept, self.us[2 * i], self.made[2 * i])
-            self._put(2 * kept + 1, self.us[2 * i + 1], self.made[2 * i + 1])
-            if i + 1 < self.count:
-                us, made = self.us[2 * i + 2], self.made[2 * i + 2]
-                if self._excess_us(us, made, 2 * kept) < 0:
-                    self._put(2 * kept, us, made)
-                us, made = self.us[2 * i + 3], self.made[2 * i + 3]
-                if self._excess_us(us, made, 2 * kept + 1) > 0:
-                    self._put(2 * kept + 1, us, made)
-            kept += 1
-        self.count = kept
-        self._each *= 2
+        return [(time.ticks_diff(self.us[i], origin_us), self.made[i]) for i in range(self.count)]
 
 
 class Pace:
@@ -145,8 +110,6 @@ class Pace:
     def forget(self, nominal_hz: int) -> None:
         """Another rate was chosen: nothing is known of it."""
         self._nominal_hz = nominal_hz
-        self._tune(1000000, nominal_hz)
-        self._tuned = 16
         self._span_us = self._span_n = 0
         self._first_us = self._first_n = 0
         self._gap_us = self._gap_n = 0
@@ -157,7 +120,6 @@ class Pace:
         """A new stream: its samples have nothing to do with those before. The rate stays known until measured anew."""
         self.taken = 0
         self.pending = False
-        self.looks = 0
         self._lost = 0
         self._now.clear()
         # Old knowledge gives way even when the new comes in shorter pieces.
@@ -167,14 +129,10 @@ class Pace:
         """`level` samples wait in a FIFO that lost none since the last look."""
         made = self.taken + level
         if not self._now.count:
-            if made == 0:
-                # A chip just started may take its time; its clock counts from the first sample.
-                return
             self._first_us = now_us
             self._first_n = made
         self._now.add(now_us, made)
         if self.pending:
-            self.looks += 1
             return
         us = time.ticks_diff(now_us, self._first_us)
         n = made - self._first_n
@@ -182,9 +140,6 @@ class Pace:
             self._trust = 0
             self._span_us = us
             self._span_n = n
-            # Not at every look: it is a few divisions.
-            if n >= self._tuned << 1 or n < self._tuned:
-                self._tune(us, n)
         if us > _MEMORY_US:
             # Half of the past is enough: keep the rate, forget the rest, count from there.
             self._first_us = time.ticks_add(self._first_us, us >> 1)
@@ -206,7 +161,6 @@ class Pace:
         self._now.clear()
         self._gap_us = now_us
         self._gap_n = self.taken + level
-        self.looks = 0
         self.pending = True
 
     def settle(self, known: int = -1) -> int:
@@ -218,19 +172,16 @@ class Pace:
         return lost
 
     @property
+    def looks(self) -> int:
+        """Looks of the stretch since the last gap."""
+        return self._now.count
+
+    @property
     def rate_dhz(self) -> int:
         """0 until two looks lie far enough apart."""
         return ratio(self._span_n, self._span_us, 10, 7) if self._span_us else 0
 
-    # --- inside
-
-    def _tune(self, us: int, n: int) -> None:
-        self._tuned = n
-        part = ratio(us % n, n, 64, 2)
-        self._now.tune(us // n, part)
-        self._before.tune(us // n, part)
-
-    # --- only after a gap
+    # --- inside: only after a gap
 
     def _close(self, lost: int) -> None:
         """Make one stretch of what was seen before and after the gap."""
