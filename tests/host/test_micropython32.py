@@ -1,5 +1,8 @@
 """Reading a machine's apt sources, in both formats (sources.list(5)), and refusing what apt can't verify."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from tests.tools import micropython32
 
@@ -82,3 +85,23 @@ def test_a_machine_without_debian_sources_gets_a_reason(monkeypatch: pytest.Monk
     monkeypatch.setattr(micropython32.platform, "machine", lambda: "aarch64")
     assert micropython32.command() is None
     assert "aarch64" in micropython32.why()
+
+
+def test_a_file_that_is_not_the_one_recorded_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wanted = b"the very package"
+    monkeypatch.setattr(micropython32, "FILES", {"t/two/two_1_i386.deb": hashlib.sha256(wanted).hexdigest()})
+    monkeypatch.setattr(micropython32, "_HELPER", Path(__file__))
+    given = [wanted]
+    asked = []
+
+    def run(argv: list[str], _folder: Path, _environment: dict[str, str]) -> None:
+        asked.append(argv[2])
+        Path(argv[3]).write_bytes(given[0])
+
+    monkeypatch.setattr(micropython32, "_run", run)
+    source = micropython32.Source("http://one.example/debian/", "")
+    assert [path.name for path in micropython32._download_files(source, tmp_path / "work")] == ["two_1_i386.deb"]
+    assert asked == ["http://one.example/debian/pool/main/t/two/two_1_i386.deb"]
+    given[0] = b"another package "
+    with pytest.raises(micropython32.Unavailable, match="is not the file with the SHA-256"):
+        micropython32._download_files(source, tmp_path / "work")

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A 32-bit MicroPython for this computer, so that kernels are tested in the word size of an ESP32.
 
-Debian trixie's `micropython` for i386 and its libraries are downloaded through apt with a configuration of our own and
-unpacked under build/micropython32. Nothing is installed and nothing of the machine's apt is changed. The mirror and
-its keyring are those the machine already uses; apt checks the signatures as it always does.
+Debian trixie's `micropython` for i386 and its libraries are downloaded from the mirror the machine already uses and
+unpacked under build/micropython32. Nothing is installed and nothing of the machine's apt is changed. First the very
+files named below are tried, each held against its SHA-256: no index is needed, and a mirror in the middle of an update
+does no harm. Where one of them is superseded, apt resolves the suite's own with a configuration of ours, and checks
+the signatures as it always does.
 
     python tests/tools/micropython32.py          fetch if needed, then print the command
     command() -> ["ld-linux.so.2", "--library-path", ..., "micropython"] or None; why() then says why not.
@@ -13,6 +15,7 @@ Safe to run twice at once, as root or not, and quick when the work is already do
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import platform
 import re
@@ -38,6 +41,26 @@ PACKAGES = (
     "libmbedx509-7",
     "libmbedcrypto16",
 )
+
+# Their files of Debian 13, below the mirror's pool/main, and the SHA-256 of each as the suite's index gives it.
+FILES = {
+    "m/micropython/micropython_1.25.0+ds-1_i386.deb": (
+        "a72799821cb45442150f8a7f0757bc8e4f9a4b64abccbd837d694a20d6900bb5"
+    ),
+    "g/glibc/libc6_2.41-12+deb13u4_i386.deb": "67bb4b54cf4bb6a380449dfa1852cd9135659f85360caa0e41d312f4b30e573a",
+    "libf/libffi/libffi8_3.4.8-2_i386.deb": "8bafefb38c320ca27796070c881595ce04d900c3b534ac142a494daf1fe1db13",
+    "g/gcc-14/libgcc-s1_14.2.0-19_i386.deb": "a4c71fd856d2a48a7505a087b4186e3cca23f94603c05e3fb7c799b27e72f761",
+    "m/mbedtls/libmbedtls21_3.6.6-0.1~deb13u1_i386.deb": (
+        "eb1b20154ce9008aca1d036698ffc12019020a54985d2c5ae3dc1c1c39c9e995"
+    ),
+    "m/mbedtls/libmbedx509-7_3.6.6-0.1~deb13u1_i386.deb": (
+        "fe6ba192c9227d30a4cd05a3bdeccdf9ff30d55b27d8ff488126c16dcf727cce"
+    ),
+    "m/mbedtls/libmbedcrypto16_3.6.6-0.1~deb13u1_i386.deb": (
+        "aa4698ed436eebf77e3dc9f5c514073bd554109d857d887db5a367dde9a5c377"
+    ),
+}
+_HELPER = Path("/usr/lib/apt/apt-helper")
 
 # Suites whose mirror also carries ours. Security mirrors don't, and other vendors' archives don't.
 _DEBIAN_SUITES = frozenset(
@@ -132,9 +155,9 @@ def _fetch() -> None:
     shutil.rmtree(work, ignore_errors=True)
     reasons = []
     try:
-        for source in found:
+        for download, source in [(way, source) for way in (_download_files, _download) for source in found]:
             try:
-                tree = _unpack(_download(source, work), work / "tree")
+                tree = _unpack(download(source, work), work / "tree")
             except Unavailable as error:
                 reasons.append(str(error))
                 continue
@@ -146,6 +169,24 @@ def _fetch() -> None:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     raise Unavailable("; ".join(dict.fromkeys(reasons)))
+
+
+def _download_files(source: Source, work: Path) -> "list[Path]":
+    """The files named in FILES from one archive, each held against its SHA-256, into a fresh work folder."""
+    shutil.rmtree(work, ignore_errors=True)
+    for folder in ("packages", "tree"):
+        (work / folder).mkdir(parents=True)
+    if not _HELPER.exists():
+        raise Unavailable(f"{_HELPER} not found")
+    for name, sha256 in FILES.items():
+        # apt's own downloader: it knows the machine's proxy.
+        target = work / "packages" / name.rpartition("/")[2]
+        uri = f"{source.uri.rstrip('/')}/pool/main/{name}"
+        _run([str(_HELPER), "download-file", uri, str(target), f"SHA256:{sha256}"], work, dict(os.environ))
+        # Older helpers take the checksum and do not look at it.
+        if hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
+            raise Unavailable(f"{uri} is not the file with the SHA-256 {sha256}")
+    return sorted((work / "packages").glob("*.deb"))
 
 
 def _download(source: Source, work: Path) -> "list[Path]":
