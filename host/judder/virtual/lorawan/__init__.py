@@ -1,0 +1,1 @@
+"""LoRaWAN without radios: the air, gateways, a small network server, the Semtech UDP packet forwarder."""
