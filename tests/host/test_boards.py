@@ -9,6 +9,12 @@ from judder.device import boards
 from judder.device.build import board_module
 from judder.errors import BoardError, exit_code
 
+VIRTUAL_BOARDS = ("virtual-esp32s3", "virtual-esp32s3-sx1262", "virtual-esp32s3-sx1276")
+REAL_BOARDS = (
+    *("esp32-generic", "esp32s3-generic", "esp32-generic-rak3172"),
+    *("heltec-v2", "heltec-v3", "lilygo-t3-v16", "lilygo-t3-s3", "lilygo-tbeam"),
+)
+
 GOOD = """
 [board]
 name = "bench-1"
@@ -45,14 +51,14 @@ def load(tmp_path: Path, text: str) -> boards.Board:
 
 def test_the_boards_that_ship_are_sound_and_told_apart() -> None:
     loaded = [boards.load(name) for name in boards.names()]
-    assert {board.name for board in loaded} == {"virtual-esp32s3", "esp32-generic", "esp32s3-generic"}
-    assert sorted(board.number for board in loaded) == [1, 2, 3]
+    assert {board.name for board in loaded} == {*REAL_BOARDS, *VIRTUAL_BOARDS}
+    assert sorted(board.number for board in loaded) == list(range(1, len(loaded) + 1))
     for board in loaded:
         assert board.path.parent.name == board.name
 
 
 def test_real_boards_record_no_hash_that_nobody_computed() -> None:
-    for name in ("esp32-generic", "esp32s3-generic"):
+    for name in REAL_BOARDS:
         source = boards.load(name).micropython
         assert source.url is None and source.sha256 is None and not source.synthetic
         assert source.page.startswith("https://micropython.org/download/")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from judder.device import sensor_parts
+from judder.device import radio_parts, sensor_parts
 from judder.device.chips import CHIPS
 from judder_core import schema
 
@@ -54,6 +54,17 @@ def _choice(values: tuple[Any, ...], required: bool = False) -> Key:
     return Key(_one_of(*values), "one of " + _words(values), required)
 
 
+def _enable(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(row, dict) and set(row) == {"pin", "level"} and _PIN.check(row["pin"]) and _LEVEL.check(row["level"])
+        for row in value
+    )
+
+
+_FLAG = Key(lambda value: type(value) is bool, "true or false")
+_LEVEL = _choice((0, 1))
+
+
 TABLES: dict[str, dict[str, Key]] = {
     "board": {
         "name": Key(_match(r"[a-z0-9]+(-[a-z0-9]+)*"), "small letters, digits and single dashes", required=True),
@@ -70,7 +81,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "page": Key(_match(r"https?://\S+"), "a web address"),
         "url": Key(_match(r"https?://\S+"), "a web address"),
         "sha256": Key(_match(r"[0-9a-f]{64}"), "64 hexadecimal digits, small letters"),
-        "synthetic": Key(lambda value: type(value) is bool, "true or false"),
+        "synthetic": _FLAG,
     },
     "pins": dict.fromkeys(_PIN_NAMES, _PIN),
     "sensors": {
@@ -89,6 +100,18 @@ TABLES: dict[str, dict[str, Key]] = {
             _integer(100, 10000), "the resistor beside the chip, 100 to 10000 (often 430 or 4300)"
         ),
         "mains_hz": _choice((50, 60)),
+    },
+    "radio": {
+        "chip": _choice(tuple(radio_parts.PARTS), required=True),
+        "spi_id": _choice((1, 2)),
+        **dict.fromkeys(radio_parts.PIN_KEYS, _PIN),
+        "tcxo_mv": _choice(radio_parts.TCXO_MV),
+        "dio2_switch": _FLAG,
+        "enable": Key(_enable, "a list such as [{ pin = 21, level = 0 }]: pins to set, and the level that switches on"),
+        "pmu": _choice(("axp",)),
+        "pa_gain_db": Key(_integer(0, 30), "an integer from 0 to 30"),
+        "uart_id": _choice((1, 2)),
+        "baudrate": _choice((4800, 9600, 14400, 19200, 38400, 57600, 76800, 115200, 230400)),
     },
     "battery": {"numerator": _RATIO, "denominator": _RATIO},
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from judder.device import assets, board_schema, sensor_parts
+from judder.device import assets, board_schema, radio_parts, sensor_parts
 from judder.device.chips import CHIPS, Chip
 from judder.errors import BoardError
 
@@ -68,6 +68,38 @@ class Sensors:
 
 
 @dataclass(frozen=True)
+class Radio:
+    """LoRa radio or modem. chip: a name from radio_parts.PARTS; pins are GPIO numbers.
+
+    tcxo_mv: a TCXO on DIO3 and its supply (SX1262), or one that drives the chip (SX1276). dio2_switch, switch_rx,
+    switch_tx: who turns the antenna switch. enable: (pin, level that switches on). pmu: "axp", an AXP192 or AXP2101 on
+    the sensors' I2C bus feeds the radio. pa_gain_db: of an amplifier behind the chip. baudrate: of a modem.
+    """
+
+    chip: str
+    spi_id: int | None = None
+    sck: int | None = None
+    mosi: int | None = None
+    miso: int | None = None
+    cs: int | None = None
+    reset: int | None = None
+    busy: int | None = None
+    dio0: int | None = None
+    dio1: int | None = None
+    tcxo_mv: int | None = None
+    dio2_switch: bool = False
+    switch_rx: int | None = None
+    switch_tx: int | None = None
+    enable: tuple[tuple[int, int], ...] = ()
+    pmu: str | None = None
+    pa_gain_db: int = 0
+    uart_id: int | None = None
+    tx: int | None = None
+    rx: int | None = None
+    baudrate: int | None = None
+
+
+@dataclass(frozen=True)
 class Battery:
     """Voltage divider in front of the ADC: battery voltage = pin voltage * numerator / denominator."""
 
@@ -90,6 +122,7 @@ class Board:
     sensors: Sensors
     battery: Battery | None
     path: Path
+    radio: Radio | None = None
     mcu: str = ""
     notes: str = ""
 
@@ -149,9 +182,17 @@ def _board(document: dict[str, Any], path: Path) -> Board:
         sensors=Sensors(**document["sensors"]),
         battery=Battery(**battery) if battery else None,
         path=path,
+        radio=_radio(document["radio"]) if "radio" in document else None,
         mcu=board.get("mcu", ""),
         notes=board.get("notes", ""),
     )
+
+
+def _radio(table: dict[str, Any]) -> Radio:
+    """A modem's speed is its maker's unless the board says otherwise."""
+    enable = tuple((row["pin"], row["level"]) for row in table.get("enable", ()))
+    baudrate = radio_parts.PARTS[table["chip"]].baudrate
+    return Radio(**{"baudrate": baudrate, **table, "enable": enable})
 
 
 def _wiring_problems(document: dict[str, Any]) -> list[str]:
@@ -159,38 +200,53 @@ def _wiring_problems(document: dict[str, Any]) -> list[str]:
     chip = CHIPS[document["board"]["chip"]]
     pins: dict[str, int] = document.get("pins", {})
     sensors = document["sensors"]
+    radio = document.get("radio")
     micropython = document.get("micropython", {})
-    found = []
-    for name, pin in pins.items():
-        where = f"[pins] {name} = {pin}"
-        if pin not in chip.pins:
-            found.append(f"{where}: the {chip.title} has no such pin to offer (allowed: {_spans(chip.pins)})")
-        elif pin in chip.input_only_pins and name not in ("battery_adc", "boot_button", "spi_miso"):
-            found.append(f"{where}: that pin of the {chip.title} is an input only")
-        elif name == "battery_adc" and pin not in chip.adc_pins:
-            found.append(f"{where}: no ADC that works beside Wi-Fi (allowed: {_spans(chip.adc_pins)})")
-    for name, pin in pins.items():
-        other = next((other for other in pins if other != name and pins[other] == pin), None)
-        if other is not None:
-            found.append(f"[pins] {name} = {pin}: {other} is on the same pin")
-            break
+    found = _pin_problems(chip, pins, {} if radio is None else radio_parts.pins(radio))
     found += sensor_parts.problems(sensors)
     bus = sensor_parts.vibration_bus(sensors["vibration"], sensors.get("vibration_bus"))
     needs = sensor_parts.needs(bus, sensors["temperature"])
     if "battery" in document:
         needs.append(("pins", "battery_adc"))
-    for table, key in needs:
+    if radio is not None:
+        found += radio_parts.problems(radio, sensors)
+        needs += radio_parts.needs(radio)
+    for table, key in dict.fromkeys(needs):
         if key not in document.get(table, {}):
             allowed = board_schema.TABLES[table][key].allowed
             found.append(f"[{table}] {key}: missing, needed by what the board has; must be {allowed}")
     if "battery_adc" in pins and "battery" not in document:
         found.append("[battery]: missing, battery_adc needs its divider (numerator and denominator)")
-    if sensors.get("spi_id") not in (None, *chip.spi_ids):
-        found.append(
-            f"[sensors] spi_id = {sensors['spi_id']}: the {chip.title} has {', '.join(map(str, chip.spi_ids))}"
-        )
+    for table, rows in (("sensors", sensors), ("radio", radio or {})):
+        for key, ids in (("spi_id", chip.spi_ids), ("uart_id", chip.uart_ids)):
+            if rows.get(key) not in (None, *ids):
+                found.append(f"[{table}] {key} = {rows[key]}: the {chip.title} has {', '.join(map(str, ids))}")
     if ("url" in micropython) != ("sha256" in micropython):
         found.append("[micropython] url and sha256: only ever together, a download without its hash is not trusted")
+    return found
+
+
+_MAY_BE_INPUT_ONLY = ("battery_adc", "boot_button", "spi_miso", *radio_parts.INPUTS)
+
+
+def _pin_problems(chip: Chip, pins: dict[str, int], radio: dict[str, int]) -> list[str]:
+    """Pins the chip has not, that cannot do what is asked of them, or that are used twice."""
+    rows = [(f"[pins] {name}", name, pin) for name, pin in pins.items()]
+    rows += [(f"[radio] {name}", name, pin) for name, pin in radio.items()]
+    found = []
+    for where, name, pin in rows:
+        if pin not in chip.pins:
+            found.append(f"{where} = {pin}: the {chip.title} has no such pin to offer (allowed: {_spans(chip.pins)})")
+        elif pin in chip.input_only_pins and name not in _MAY_BE_INPUT_ONLY:
+            found.append(f"{where} = {pin}: that pin of the {chip.title} is an input only")
+        elif name == "battery_adc" and pin not in chip.adc_pins:
+            found.append(f"{where} = {pin}: no ADC that works beside Wi-Fi (allowed: {_spans(chip.adc_pins)})")
+    for where, _name, pin in rows:
+        other = next((other for other, _, taken in rows if other != where and taken == pin), None)
+        if other is not None:
+            short = other.removeprefix("[pins] ") if where.startswith("[pins]") else other
+            found.append(f"{where} = {pin}: {short} is on the same pin")
+            break
     return found
 
 

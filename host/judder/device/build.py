@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import judder
 from judder.device import assets
-from judder.device.boards import Board
+from judder.device.boards import Board, Radio
 from judder.errors import InputError
 
 # What becomes .mpy in the application slot. boot.py and main.py stay source: they are the loader in `vfs`.
@@ -84,9 +85,17 @@ def board_module(board: Board) -> str:
         "BATTERY_ADC": pins.battery_adc,
         "BATTERY_NUMERATOR": battery.numerator if battery else None,
         "BATTERY_DENOMINATOR": battery.denominator if battery else None,
+        **_radio_constants(board.radio),
         "FIRMWARE": tuple(int(part) for part in judder.__version__.split(".")[:3]),
     }
     return "".join(f"{name} = {value!r}\n" for name, value in values.items())
+
+
+def _radio_constants(radio: Radio | None) -> dict[str, object]:
+    """RADIO_CHIP, RADIO_SPI_ID, ...: every field of Radio under its own name; without a radio RADIO_CHIP alone."""
+    if radio is None:
+        return {"RADIO_CHIP": None}
+    return {f"RADIO_{name.upper()}": value for name, value in asdict(radio).items()}
 
 
 def _sources(firmware: Path) -> Iterator[tuple[Path, Path]]:

@@ -25,6 +25,7 @@ class Chip:
     input_only_pins: frozenset[int]
     adc_pins: frozenset[int]
     spi_ids: tuple[int, ...]
+    uart_ids: tuple[int, ...]
 
 
 def _pins(*spans: tuple[int, int]) -> frozenset[int]:
@@ -32,7 +33,8 @@ def _pins(*spans: tuple[int, int]) -> frozenset[int]:
 
 
 # Pins: the data sheets' "Pin Definitions" and "IO MUX" tables, without those the flash chip in the package uses.
-# ADC: the first converter only, since Wi-Fi takes the second. SPI ids: as MicroPython's esp32 port numbers them.
+# ADC: the first converter only, since Wi-Fi takes the second. SPI and UART ids: as MicroPython's esp32 port numbers them;
+# UART 0 is the console.
 ESP32 = Chip(
     name="esp32",
     title="ESP32",
@@ -44,6 +46,7 @@ ESP32 = Chip(
     input_only_pins=_pins((34, 39)),
     adc_pins=_pins((32, 39)),
     spi_ids=(1, 2),
+    uart_ids=(1, 2),
 )
 ESP32_S3 = Chip(
     name="esp32s3",
@@ -56,6 +59,7 @@ ESP32_S3 = Chip(
     input_only_pins=frozenset(),
     adc_pins=_pins((1, 10)),
     spi_ids=(1, 2),
+    uart_ids=(1, 2),
 )
 ESP32_C3 = Chip(
     name="esp32c3",
@@ -68,6 +72,7 @@ ESP32_C3 = Chip(
     input_only_pins=frozenset(),
     adc_pins=_pins((0, 4)),
     spi_ids=(1,),
+    uart_ids=(1,),
 )
 
 CHIPS: Mapping[str, Chip] = {chip.name: chip for chip in (ESP32, ESP32_S3, ESP32_C3)}
