@@ -1,4 +1,4 @@
-"""[radio] of board.toml: the boards with one, what reaches the node, and mistakes named with key and what is allowed."""
+"""[radio] of board.toml: the boards with one, what reaches the node, mistakes named with what is allowed."""
 
 import ast
 from pathlib import Path

@@ -33,8 +33,8 @@ def _pins(*spans: tuple[int, int]) -> frozenset[int]:
 
 
 # Pins: the data sheets' "Pin Definitions" and "IO MUX" tables, without those the flash chip in the package uses.
-# ADC: the first converter only, since Wi-Fi takes the second. SPI and UART ids: as MicroPython's esp32 port numbers them;
-# UART 0 is the console.
+# ADC: the first converter only, since Wi-Fi takes the second. SPI and UART ids: as MicroPython's esp32 port
+# numbers them; UART 0 is the console.
 ESP32 = Chip(
     name="esp32",
     title="ESP32",

@@ -1,4 +1,4 @@
-"""What a LoRa radio or modem needs on a board, as data: the keys of [radio] each takes, and which it can't do without."""
+"""What a LoRa radio or modem needs on a board, as data: the keys of [radio] it takes, and which it can't do without."""
 
 from __future__ import annotations
 
