@@ -3,14 +3,14 @@
 No clock, radio, randomness or storage is imported here: the shell carries out what next() asks for and says what came
 of it. LoRa modulation only; an FSK or LR-FHSS data rate is answered "not acknowledged".
 
-    identity = session.Identity.otaa(dev_eui, join_eui, app_key)      8, 8, 16 bytes, EUIs in the order they are printed
-    identity = session.Identity.abp(dev_addr, nwk_s_key, app_s_key)   4, 16, 16 bytes, address in the order it is printed
+    identity = session.Identity.otaa(dev_eui, join_eui, app_key)      8, 8, 16 bytes, EUIs as they are printed
+    identity = session.Identity.abp(dev_addr, nwk_s_key, app_s_key)   4, 16, 16 bytes, address as it is printed
         and, as attributes with their defaults: adr=True, data_rate=0 (first, or fixed without ADR), sub_band=0 (US915
         and AU915: 1..8, 0 all), max_eirp_dbm=0 (0: the region's), antenna_gain_db=2, clock_error_ms=20, clock_ppm=0
         (drift that comes on top, for a clock that is no crystal); ABP only: rx1_delay_s=1, rx2_data_rate=15, rx2_hz=0
         (15 and 0: the region's).
     mac = Mac(regions.find("eu868"), identity, aes, random, now_ms, stored=None, awake=None)
-        aes(key16) -> object whose encrypt(block16) gives 16 bytes: lambda key: cryptolib.aes(key, 1). random: os.urandom.
+        aes(key16) -> object with encrypt(block16) -> 16 bytes: lambda key: cryptolib.aes(key, 1). random: os.urandom.
         now_ms: uptime of the node in ms, any size, on one scale that goes on through deep sleep; it never goes back.
         stored: the last blob a SAVE wrote, or None. awake: what state() gave, from RTC memory, or None. What is
         damaged, or belongs to another identity, is ignored; awake counts only if it is not older than stored.
@@ -28,18 +28,18 @@ Work: next(now_ms) gives ONE action, the same again until what it waits for has 
     (SAVE, blob)                    write blob to flash, then saved(now_ms). Nothing is sent that depends on it before.
     (TRANSMIT, frame, frequency_hz, sf, bandwidth_hz, power_dbm)   put state(now_ms) into RTC memory, transmit, then
                                     sent(now_ms) at the end of the last symbol; not_sent(now_ms) when the radio failed.
-                                    frame is a memoryview, valid until sent. power_dbm: conducted, antenna gain deducted.
+                                    frame: memoryview, valid until sent. power_dbm: conducted, antenna gain deducted.
     (RECEIVE, delay_us, frequency_hz, sf, bandwidth_hz, symbols)   open the receiver delay_us after the end of the
                                     transmission (clock error included already), for so many symbols; then
-                                    heard(now_ms, frame, rssi_dbm, snr_qdb) with SNR in quarters of a dB, or silent(now_ms)
-                                    for nothing and for a damaged frame. A delay that has passed: open at once.
+                                    heard(now_ms, frame, rssi_dbm, snr_qdb) with SNR in quarters of a dB, or
+                                    silent(now_ms) for nothing and for a damaged frame. A delay that has passed: at once.
     (WAIT, until_ms)                nothing to do before then: duty cycle, back-off, repetition, an answer of its own
     (IDLE,)                         nothing to do
 The state has to be in RTC memory before a frame goes out, so that a crash afterwards cannot bring its counter back.
 
 Results
-    mac.outcome()      of the last send(): None under way, True (confirmed: acknowledged; else: sent, windows over), False
-    mac.downlinks      list of (port, payload, fcnt): the shell takes them out. At most 4 wait; more are dropped, counted
+    mac.outcome()      of the last send(): None under way; True: acknowledged, or sent where unconfirmed; False: failed
+    mac.downlinks      list of (port, payload, fcnt); the shell takes them out. At most 4 wait, more are dropped and counted
     mac.time           (gps_seconds, fraction_256, at_ms) after DeviceTimeAns: GPS time at at_ms, the end of the uplink
     mac.margin_db, mac.gateways      after LinkCheckAns, None before
     mac.rssi_dbm, mac.snr_qdb        of the last downlink taken, None before
