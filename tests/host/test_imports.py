@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "firmware"
 HOST = ROOT / "host" / "judder"
 STAGES = ("sensors", "dsp", "alarm", "message", "store", "link")
+# `from judder import decode` names no more than that.
+PUBLIC_NAMES = {"__version__", "explain", "records"}
 CHIP_MODULES = {"machine", "network", "esp32"}
 
 
@@ -95,10 +97,36 @@ def test_decode_does_no_input_or_output() -> None:
     assert not wrong
 
 
-def test_sinks_know_records_only() -> None:
-    for path, name in imports_below(HOST / "sink"):
-        if root_of(name) == "judder":
-            assert name.startswith(("judder.decode", "judder.errors", "judder.sink")) or name == "judder", (path, name)
+def test_decode_loads_nothing_optional() -> None:
+    """At import: cbor2 and the standard library. What a batch needs beyond is imported where it is used."""
+    allowed = {"cbor2", "judder", "judder_core", "__future__"} | set(sys.stdlib_module_names)
+    wrong = []
+    for path in sorted((HOST / "decode").rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                source = ast.unparse(node)
+                wrong += [(path.name, name) for name in imported_names(source) if root_of(name) not in allowed]
+    assert not wrong
+
+
+# Package or module of the data flow -> those of ours it may know. `judder` itself stands for its public names.
+FLOW = {
+    "errors.py": (),
+    "flow.py": ("decode", "errors"),
+    "decode": ("decode", "errors", "flow"),
+    "integrate": ("integrate", "decode", "errors", "flow"),
+    "ingest": ("ingest", "decode", "errors", "flow"),
+    "sink": ("sink", "integrate", "decode", "errors", "flow"),
+    "gateway": ("gateway", "ingest", "decode", "sink", "errors", "flow"),
+}
+
+
+@pytest.mark.parametrize("stage", FLOW)
+def test_data_flows_one_way(stage: str) -> None:
+    path = HOST / stage
+    names = imported_names(path.read_text()) if stage.endswith(".py") else (name for _path, name in imports_below(path))
+    known = {name.split(".")[1] for name in names if name.startswith("judder.")}
+    assert known <= set(FLOW[stage]) | PUBLIC_NAMES, known
 
 
 def test_esptool_stays_behind_its_adapter() -> None:
