@@ -2,14 +2,22 @@
 
 "real" follows this computer. "virtual" moves only by what the node does (sleeps, transfers, looks at the clock): the
 node reports its time in every message and `observe` takes it over. Sleep with the processor off is added here.
+
+Others that live on the same time (the air between boards) watch it: they are told when it moves, and whether it can
+move at all without anybody's help.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 REAL = "real"
 VIRTUAL = "virtual"
+
+GOING = "going"  # runs, or sleeps and will wake
+IDLE = "idle"  # at the prompt: stands still until somebody types
+OFF = "off"  # no power, held in reset, or asleep for ever
 
 
 class BoardClock:
@@ -24,6 +32,9 @@ class BoardClock:
         self.pace = pace
         self._origin_s = time.monotonic()
         self._virtual_us = 0
+        self.state = GOING
+        # Called without arguments after every change, from whichever thread made it.
+        self.watchers: list[Callable[[], None]] = []
 
     @property
     def is_virtual(self) -> bool:
@@ -40,10 +51,12 @@ class BoardClock:
         """The node says it is this late; time never goes back."""
         if node_us > self._virtual_us:
             self._virtual_us = node_us
+            self._tell()
 
     def pass_over(self, us: int) -> None:
         """Time during which the processor did not run: boot, deep sleep. Nothing on a real clock."""
         self._virtual_us += us
+        self._tell()
 
     def real_seconds(self, us: int) -> float:
         """How long this computer should wait for `us` of board time to pass."""
@@ -55,3 +68,14 @@ class BoardClock:
         """Start from zero again."""
         self._origin_s = time.monotonic()
         self._virtual_us = 0
+        self._tell()
+
+    def become(self, state: str) -> None:
+        """GOING, IDLE or OFF: what the processor of the board does from now on."""
+        if state != self.state:
+            self.state = state
+            self._tell()
+
+    def _tell(self) -> None:
+        for watcher in tuple(self.watchers):
+            watcher()

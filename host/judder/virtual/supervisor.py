@@ -11,19 +11,17 @@ a process of its own, so killing it at any instant is a power cut.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import selectors
-import socket
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from judder.errors import DeviceError
+from judder.virtual import clock as clock_states
 from judder.virtual import rom
 from judder.virtual.bus import Bus, Frame, FrameReader, Refused
 from judder.virtual.chip_state import ChipState
@@ -31,6 +29,7 @@ from judder.virtual.clock import BoardClock
 from judder.virtual.console import ConsoleFilter
 from judder.virtual.counters import Counters
 from judder.virtual.identity import ChipIdentity
+from judder.virtual.mailbox import Mailbox
 from judder.virtual.process import NodeProcess, find_micropython
 from judder.virtual.rom import DEEPSLEEP_RESET, HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET
 from judder.virtual.standin import _wire as wire
@@ -85,9 +84,7 @@ class Supervisor:
         self._wake_at_s: float | None = None
         self._frame_count = 0
         self.up = threading.Event()  # the boot files run, or there is nothing to run
-        self._commands: deque[Callable[[], None]] = deque()
-        self._wake_receive, self._wake_send = socket.socketpair()
-        self._wake_receive.setblocking(False)
+        self._mailbox = Mailbox()
         self._stopping = False
         self._selector = selectors.DefaultSelector()
         self._thread: threading.Thread | None = None
@@ -109,8 +106,9 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the thread; nothing boots yet."""
-        self._selector.register(self._wake_receive, selectors.EVENT_READ, self._woken)
+        self._selector.register(self._mailbox, selectors.EVENT_READ, self._mailbox.drain)
         self._thread = threading.Thread(target=self._run, name="judder virtual board", daemon=True)
+        self._mailbox.serve(self._thread)
         self._thread.start()
 
     def stop(self) -> None:
@@ -118,53 +116,36 @@ class Supervisor:
         if self._thread is None:
             return
         self._stopping = True
-        self._wake()
+        self.clock.become(clock_states.OFF)  # nobody waits for it, and it waits for nobody
+        self._mailbox.wake()
         if not self.is_current_thread:
             self._thread.join(10)
         self._thread = None
+        self._mailbox.serve(None)
 
     def boot(self, cause: int = PWRON_RESET) -> None:
         """Reset into run mode. PWRON_RESET also clears the RTC, as pulling EN low does."""
         self.up.clear()
-        self._post(lambda: self._boot(cause), wait=False)
+        self._mailbox.post(lambda: self._boot(cause), wait=False)
 
     def hold(self) -> None:
         """EN is low: nothing runs until boot()."""
-        self._post(lambda: self._halt(HELD), wait=True)
+        self.clock.become(clock_states.OFF)
+        self._mailbox.post(lambda: self._halt(HELD), wait=True)
 
     def power_cut(self) -> None:
         """kill -9; returns when the node is dead."""
-        self._post(lambda: self._halt(OFF), wait=True)
+        self.clock.become(clock_states.OFF)
+        self._mailbox.post(lambda: self._halt(OFF), wait=True)
 
     def feed(self, data: bytes) -> None:
         """Console input."""
-        self._post(lambda: self._input(data), wait=False)
+        self._mailbox.post(lambda: self._input(data), wait=False)
 
     @property
     def is_current_thread(self) -> bool:
         """The caller is the thread of the board."""
-        return threading.current_thread() is self._thread
-
-    def _post(self, command: Callable[[], None], wait: bool) -> None:
-        if self.is_current_thread:
-            command()
-            return
-        done = threading.Event()
-
-        def run() -> None:
-            try:
-                command()
-            finally:
-                done.set()
-
-        self._commands.append(run)
-        self._wake()
-        if wait and self._thread is not None:
-            done.wait(10)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):
-            self._wake_send.send(b"x")
+        return self._mailbox.is_owner
 
     # --- the thread
 
@@ -173,20 +154,13 @@ class Supervisor:
             while not self._stopping:
                 for key, _events in self._selector.select(self._timeout_s()):
                     key.data()
-                while self._commands:
-                    self._commands.popleft()()
+                self._mailbox.run()
                 self._look_at_the_time()
         finally:
             self._halt(OFF)
-            while self._commands:
-                self._commands.popleft()()
+            self._mailbox.run()
             self._selector.close()
-            self._wake_receive.close()
-            self._wake_send.close()
-
-    def _woken(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_receive.recv(4096)
+            self._mailbox.close()
 
     def _timeout_s(self) -> float | None:
         if self._wake_at_s is not None:
@@ -197,6 +171,7 @@ class Supervisor:
         if self._wake_at_s is not None and time.monotonic() >= self._wake_at_s:
             self._boot(DEEPSLEEP_RESET, _TIMER_WAKE)
         elif self._process is not None and self.chip.watchdog.bites(self._process, self._frame_count):
+            self.clock.observe(self.chip.watchdog.due_us)  # it hung until then
             self._boot(WDT_RESET)
 
     # --- process
@@ -213,7 +188,7 @@ class Supervisor:
         complaint = rom.complaint(self._flash, self._identity.chip)
         if complaint is not None:
             self._emit(complaint)
-            self.state = HALTED
+            self._halt(HALTED)
             self.up.set()
             return
         self.clock.pass_over(BOOT_US)
@@ -234,6 +209,7 @@ class Supervisor:
         self._selector.register(self._process.bus, selectors.EVENT_READ, self._read_bus)
         self._bus_closed = False
         self.state = RUNNING
+        self.clock.become(clock_states.GOING)
 
     def _detach(self) -> NodeProcess | None:
         process, self._process = self._process, None
@@ -256,6 +232,8 @@ class Supervisor:
         self._wake_at_s = None
         self.chip.watchdog.disarm()
         self.state = state
+        if state != ASLEEP:
+            self.clock.become(clock_states.OFF)
 
     def _ended(self) -> None:
         """The process ended by itself: a soft reset, or it never got going."""
@@ -278,7 +256,7 @@ class Supervisor:
     def _fail(self, error: DeviceError) -> None:
         self.failure = error
         self._emit(f"{error}\r\n".encode())
-        self.state = HALTED
+        self._halt(HALTED)
         self.up.set()
 
     def _soft_reset(self) -> None:
@@ -376,6 +354,7 @@ class Supervisor:
         return json.dumps(config).encode()
 
     def _repl_begins(self, _frame: Frame) -> bytes:
+        self.clock.become(clock_states.IDLE)
         self._drain_output()
         if self._console.raw and self._process is not None:
             self._console.skip_to_raw_prompt()
@@ -393,6 +372,8 @@ class Supervisor:
         if ms:
             self._wake_at_s = time.monotonic() + self.clock.real_seconds(ms * 1000)
             self.clock.pass_over(ms * 1000)
+        else:
+            self.clock.become(clock_states.OFF)
 
     def _cut_by_flash(self, _frame: Frame) -> None:
         self.chip.cut = None

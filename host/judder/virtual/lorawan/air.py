@@ -62,7 +62,10 @@ class Medium(Protocol):
     """What a radio needs of the air. A station is any hashable object that stands for one antenna."""
 
     def transmit(self, emission: Emission) -> None:
-        """The sender transmits; called when the transmission begins. It hears nothing until emission.end_us."""
+        """The sender transmits; called when the transmission begins. It hears nothing until emission.end_us.
+
+        May block until the other stations' clocks have come as far as emission.start_us.
+        """
 
     def heard(self, station: object, tuning: Tuning, opened_us: int, symbols: int, now_us: int) -> Reception | None:
         """What a receiver open since opened_us has received by now_us: the first frame it locked on, entirely over.
