@@ -20,7 +20,8 @@ Requests
     mac.ready()        send() may be called: nothing of the application's is under way
     mac.send(now_ms, port, payload, confirmed)     one message, port 1..223. Joins first by itself where needed.
     mac.check_link(), mac.ask_time()               LinkCheckReq, DeviceTimeReq with the next uplink
-    mac.rejoin()       join again before the next uplink; the session stays in use until the join is accepted
+    mac.join()         join now, or again: then the session stays in use until a new one is accepted. One attempt a call
+    mac.cancel()       give up the message under way, unless it is on the air: outcome False
     mac.checkpoint()   a SAVE with the counters of now: a downlink obeyed so far cannot be replayed after a power loss
     mac.battery        0 external supply, 1..254 level, 255 unknown (the default): for DevStatusAns
 
@@ -32,14 +33,14 @@ Work: next(now_ms) gives ONE action, the same again until what it waits for has 
     (RECEIVE, delay_us, frequency_hz, sf, bandwidth_hz, symbols)   open the receiver delay_us after the end of the
                                     transmission (clock error included already), for so many symbols; then
                                     heard(now_ms, frame, rssi_dbm, snr_qdb) with SNR in quarters of a dB, or
-                                    silent(now_ms) for nothing and for a damaged frame. A delay that has passed: at once.
+                                    silent(now_ms) for nothing and for a damaged frame. A delay already past: at once.
     (WAIT, until_ms)                nothing to do before then: duty cycle, back-off, repetition, an answer of its own
     (IDLE,)                         nothing to do
 The state has to be in RTC memory before a frame goes out, so that a crash afterwards cannot bring its counter back.
 
 Results
     mac.outcome()      of the last send(): None under way; True: acknowledged, or sent where unconfirmed; False: failed
-    mac.downlinks      list of (port, payload, fcnt); the shell takes them out. At most 4 wait, more are dropped and counted
+    mac.downlinks      list of (port, payload, fcnt); the shell takes them out. At most 4 wait, more are dropped
     mac.time           (gps_seconds, fraction_256, at_ms) after DeviceTimeAns: GPS time at at_ms, the end of the uplink
     mac.margin_db, mac.gateways      after LinkCheckAns, None before
     mac.rssi_dbm, mac.snr_qdb        of the last downlink taken, None before
