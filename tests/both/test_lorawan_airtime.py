@@ -33,8 +33,8 @@ def test_table():
     for sf, khz, row in TABLE:
         for i in range(len(COLUMNS)):
             ms = airtime.time_on_air_us(sf, khz * 1000, COLUMNS[i]) / 1000
-            # Published to whole or tenths of milliseconds, one of them (577.536) rounded down.
-            assert abs(ms - row[i]) <= (0.54 if isinstance(row[i], int) else 0.05), (sf, khz, COLUMNS[i], ms)
+            # Published to whole or tenths of milliseconds; 577.536 rounded down there, 2707.456 up.
+            assert abs(ms - row[i]) <= (0.55 if isinstance(row[i], int) else 0.05), (sf, khz, COLUMNS[i], ms)
 
 
 def test_semtech_calculator():
@@ -59,7 +59,7 @@ def test_every_length_at_every_rate():
     for sf in range(7, 13):
         for khz in (125, 250, 500):
             for crc in (0, 1):
-                for size in range(0, 256):
+                for size in range(256):
                     us = airtime.time_on_air_us(sf, khz * 1000, size, crc)
                     assert abs(us / 1000 - _formula_ms(sf, khz, size, crc)) < 0.1, (sf, khz, size, crc)
 

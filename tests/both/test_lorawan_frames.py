@@ -111,7 +111,7 @@ def test_encrypted_options_of_1_1_look_like_unknown_commands():
 
 def test_cmac_of_every_length():
     rng = Random(1)
-    for size in range(0, 66):
+    for size in range(66):
         message = rng.bytes(size)
         assert key(NWK).cmac(message) == air.cmac(NWK, message), size
 
