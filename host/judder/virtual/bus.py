@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from judder.virtual.chips.base import SpiChip
+from judder.virtual.pins import I2cPins, SpiPins
 from judder.virtual.standin import _wire as wire
-from judder.virtual.wiring import I2cPins, SpiPins, Wiring
+from judder.virtual.wiring import Wiring
 
 _REQUEST = struct.Struct(wire.REQUEST)
 _REPLY = struct.Struct(wire.REPLY)
@@ -95,17 +96,21 @@ class Bus:
         self.wiring = wiring
         self.access_point = access_point or AccessPoint()
         self.transfers = 0
+        self._levels: dict[int, int] = {}
+        self._now_us = 0
         self.reset()
 
     def reset(self) -> None:
         """The processor was reset: pins are inputs again, so no chip is selected; chips keep what they hold."""
-        self._levels: dict[int, int] = {}
+        before, self._levels = self._levels, {}
         self._spi: dict[int, _SpiBus] = {}
         self._i2c: dict[int, I2cPins] = {}
         self._selected: dict[SpiPins, SpiChip] = {}
         self._connect: tuple[int, str, str] | None = None
         for chip in self.wiring.spi.values():
-            chip.deselect()
+            chip.deselect(self._now_us)
+        for pin in before:
+            self._tell(pin)
 
     @property
     def outputs(self) -> dict[int, int]:
@@ -116,10 +121,11 @@ class Bus:
         """Answer one peripheral message (empty for one-way ones)."""
         operation, payload, now_us = frame.operation, frame.payload, frame.time_us
         self.transfers += 1
+        self._now_us = now_us
         if operation == wire.PIN_SET:
-            return self._pin_set(payload[0], payload[1])
+            return self._pin_set(payload[0], payload[1], now_us)
         if operation == wire.PIN_GET:
-            return bytes((self._level(payload[0]),))
+            return bytes((self._level(payload[0], now_us),))
         if operation == wire.SPI_INIT:
             number, baudrate, polarity, phase, *pins = struct.unpack("<BIBBBBB", payload)
             self._spi[number] = _SpiBus(baudrate, polarity << 1 | phase, *pins)
@@ -145,19 +151,29 @@ class Bus:
             return self._one_wire(operation, payload, now_us)
         return self._network(operation, payload, now_us)
 
-    def _level(self, pin: int) -> int:
-        return self._levels.get(pin, self.wiring.inputs.get(pin, 1))
+    def _level(self, pin: int, now_us: int) -> int:
+        if pin in self._levels:
+            return self._levels[pin]
+        driven = self.wiring.driven.get(pin)
+        return self.wiring.inputs.get(pin, 1) if driven is None else driven(now_us)
 
-    def _pin_set(self, pin: int, level: int) -> bytes:
+    def _tell(self, pin: int) -> None:
+        """A chip may hang on a pin the node has changed."""
+        watcher = self.wiring.watchers.get(pin)
+        if watcher is not None:
+            watcher(self._levels.get(pin, self.wiring.inputs.get(pin, 1)), self._now_us)
+
+    def _pin_set(self, pin: int, level: int, now_us: int) -> bytes:
         self._levels[pin] = level
+        self._tell(pin)
         for place, chip in self.wiring.spi.items():
             if place.cs == pin:
                 if level == 0:
                     self._selected[place] = chip
-                    chip.select()
+                    chip.select(now_us)
                 elif place in self._selected:
                     del self._selected[place]
-                    chip.deselect()
+                    chip.deselect(now_us)
         return b""
 
     def _exchange(self, number: int, data: bytes, now_us: int) -> bytes:

@@ -5,11 +5,12 @@ A driver that names other pins, another mode or too fast a clock talks to nobody
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from judder.device import sensor_parts
+from judder.virtual.chips import axp
 from judder.virtual.chips.adxl345 import Adxl345
 from judder.virtual.chips.adxl355 import Adxl355
 from judder.virtual.chips.base import AnalogSource, I2cChip, OneWireChip, SpiChip
@@ -22,28 +23,14 @@ from judder.virtual.chips.lis3dh import Lis3dh
 from judder.virtual.chips.max31865 import Max31865
 from judder.virtual.chips.mpu6050 import Mpu6050
 from judder.virtual.chips.tmp117 import Tmp117
+from judder.virtual.pins import I2cPins, SpiPins
+from judder.virtual.radio_wiring import solder
 
 if TYPE_CHECKING:
     from judder.device.boards import Board
+    from judder.virtual.chips.radio import LoraRadio
+    from judder.virtual.lorawan.air import Medium
     from judder.virtual.signal import Source
-
-
-@dataclass(frozen=True)
-class SpiPins:
-    """The four wires of one SPI chip, as GPIO numbers."""
-
-    sck: int
-    mosi: int
-    miso: int
-    cs: int
-
-
-@dataclass(frozen=True)
-class I2cPins:
-    """The two wires of an I2C bus, as GPIO numbers."""
-
-    scl: int
-    sda: int
 
 
 VIBRATION_CHIPS: Mapping[str, type[FifoChip]] = {
@@ -60,7 +47,9 @@ VIBRATION_CHIPS: Mapping[str, type[FifoChip]] = {
 class Wiring:
     """Chips by the pins they are soldered to. inputs: levels of other pins, 1 where nothing is said (pull-ups).
 
-    vibration, temperature, battery: the chips for_board made, for whoever wants to look at or change them.
+    driven: pins a chip drives, as a function of board time in us. watchers: told (level, board time) of what the node
+    does to a pin. vibration, temperature, battery, radio: the chips for_board made, for whoever wants to look at or
+    change them.
     """
 
     spi: Mapping[SpiPins, SpiChip] = field(default_factory=dict)
@@ -71,6 +60,9 @@ class Wiring:
     vibration: FifoChip | None = None
     temperature: Tmp117 | Ds18b20 | Max31865 | None = None
     battery: Battery | None = None
+    driven: dict[int, Callable[[int], int]] = field(default_factory=dict)
+    watchers: dict[int, Callable[[int, int], None]] = field(default_factory=dict)
+    radio: LoraRadio | None = None
 
     def power_on(self) -> None:
         """Every chip loses what it held."""
@@ -92,11 +84,13 @@ class Wiring:
         rate_hz: float | None = None,
         temperature_c: float = 24.0,
         battery_mv: float = 3700.0,
+        medium: Medium | None = None,
     ) -> Wiring:
         """Chips as board.toml has them. source: what shakes the accelerometer (default: a machine at a standstill).
 
         rate_hz: true sample clock of the accelerometer; default: the source's own rate if it has one (a recording is
-        then delivered sample by sample), else a little beside the nominal one, as chips are.
+        then delivered sample by sample), else a little beside the nominal one, as chips are. medium: the air its radio
+        is in, as a station of its own (default: one where nobody else is); radio.station may be set before power-on.
         """
         wiring = cls()
         spi: dict[SpiPins, SpiChip] = {}
@@ -122,6 +116,10 @@ class Wiring:
             ohm_at_0 = {"pt100": 100.0, "pt1000": 1000.0}[sensors.rtd or ""]
             max31865 = Max31865(temperature_c, ohm_at_0, float(_known(sensors.rtd_reference_ohm)))
             wiring.temperature = spi[_spi_pins(board, board.pins.temperature_cs)] = max31865
+        if board.radio is not None:
+            power_chip = solder(wiring, spi, board.radio, medium)
+            if power_chip is not None:
+                i2c[axp.ADDRESS] = power_chip
         wiring.spi = spi
         if i2c:
             wiring.i2c = {I2cPins(_known(board.pins.i2c_scl), _known(board.pins.i2c_sda)): i2c}

@@ -43,9 +43,9 @@ class Adxl345(FifoChip):
     def _spi_command(self, byte: int) -> tuple[int, bool, bool]:
         return byte & 0x3F, bool(byte & 0x80), bool(byte & 0x40)
 
-    def deselect(self) -> None:
+    def deselect(self, now_us: int = 0) -> None:
         """The end of a transfer takes a sample that was begun."""
-        super().deselect()
+        super().deselect(now_us)
         self._touched = False
 
     @property

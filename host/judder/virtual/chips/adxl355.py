@@ -116,9 +116,9 @@ class Adxl355(FifoChip):
         value, self._bytes = self._bytes[0], self._bytes[1:]
         return value
 
-    def select(self) -> None:
+    def select(self, now_us: int = 0) -> None:
         """A new transfer begins with a whole value."""
-        super().select()
+        super().select(now_us)
         self._bytes = b""
 
     def _burst(self, register: int, count: int) -> bytes:

@@ -15,10 +15,10 @@ class SpiChip(Protocol):
     def power_on(self) -> None:
         """Supply voltage came (back): registers at their defaults."""
 
-    def select(self) -> None:
+    def select(self, now_us: int = 0) -> None:
         """CS went low."""
 
-    def deselect(self) -> None:
+    def deselect(self, now_us: int = 0) -> None:
         """CS went high."""
 
     def exchange(self, data: bytes, now_us: int) -> bytes:

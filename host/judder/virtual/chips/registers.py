@@ -24,11 +24,11 @@ class RegisterChip:
 
     # --- SPI
 
-    def select(self) -> None:
+    def select(self, now_us: int = 0) -> None:  # noqa: ARG002
         """A transfer begins; its first byte is the command."""
         self._begun = False
 
-    def deselect(self) -> None:
+    def deselect(self, now_us: int = 0) -> None:  # noqa: ARG002
         """The transfer ended."""
         self._begun = False
 

@@ -1,0 +1,23 @@
+"""Wires of a bus, as GPIO numbers: how a virtual board finds the chip a driver talks to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SpiPins:
+    """The four wires of one SPI chip, as GPIO numbers."""
+
+    sck: int
+    mosi: int
+    miso: int
+    cs: int
+
+
+@dataclass(frozen=True)
+class I2cPins:
+    """The two wires of an I2C bus, as GPIO numbers."""
+
+    scl: int
+    sda: int
