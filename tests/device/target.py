@@ -30,6 +30,14 @@ MODULES = (
         for path in sorted((FIRMWARE / "node" / "sensors").glob("*.py"))
         if path.name != "bus.py"
     ),
+    "node/link/__init__.py",
+    "node/link/lorawan/__init__.py",
+    "node/link/lorawan/airtime.py",
+    *(
+        f"node/link/radio/{path.name}"
+        for path in sorted((FIRMWARE / "node" / "link" / "radio").glob("*.py"))
+        if path.name != "spi.py"
+    ),
     "node/store/__init__.py",
     "node/store/outbox.py",
     "node/store/records.py",
