@@ -30,8 +30,9 @@ class Air:
     path_loss: dB between two stations by name. loss: share of receptions lost at random, per receiver; the same seed
     and the same run lose the same ones. real: the time is this computer's (see timeline).
 
-    on_emission: told of each frame when it is over, before the gateways. on_heard: told which frame a station's
-    receiver delivered. Both hold `lock`, on the time of the air; they must not start, stop or reset a board.
+    on_start: told of each frame that is put into the air, perhaps before its time. on_emission: of each that is over.
+    on_heard: which frame a station's receiver delivered. All hold `lock`, on the time of the air; they must not start,
+    stop or reset a board.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Air:
         self.loss = loss
         self.seed = seed
         self.emissions = 0
+        self.on_start: list[OnEmission] = []
         self.on_emission: list[OnEmission] = []
         self.on_heard: list[Callable[[Station, Emission], None]] = []
         self._live: list[Emission] = []
@@ -80,6 +82,8 @@ class Air:
             oldest_us = self.timeline.now_us - _KEEP_US
             self._live = [one for one in self._live if one.end_us >= oldest_us]
             self._live.append(emission)
+            for listener in self.on_start:
+                listener(emission)
             self.timeline.at(end_us, lambda: self._ended(emission))
 
     def heard(self, station: object, tuning: Tuning, opened_us: int, symbols: int, now_us: int) -> Reception | None:

@@ -12,6 +12,7 @@ class Station:
 
     name: for path loss and reports. gain_dbi: antenna gain less cable loss, counted when it sends and when it hears.
     noise_figure_db: of its receiver. clock: the board's; None for one that lives on the time of the air itself.
+    power_ons: how often its board's power came back.
 
     A board's time starts at zero whenever its power comes on; the air's never goes back. A board that was off, at the
     prompt or set aside goes on from the air's present.
@@ -27,6 +28,7 @@ class Station:
         self._timeline = timeline
         self._offset_us = 0
         self._seen_us = 0
+        self.power_ons = 0
         if clock is None:
             return
         with timeline.lock:
@@ -72,6 +74,7 @@ class Station:
                     timeline.stop(member)
                 return
             if now_us < self._seen_us:  # power came on
+                self.power_ons += 1
                 self._offset_us = timeline.now_us - now_us
             self._seen_us = now_us
             if not (member.goes or timeline.real) and self.to_air_us(now_us) < timeline.now_us:
