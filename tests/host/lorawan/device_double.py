@@ -192,6 +192,7 @@ class DeviceDouble:
             number = self.channel(self.dr)
             end_us = self.transmit(phy, self.settings.channels[number].frequency_hz, self.dr)
             if "deaf" in self.sins:
+                self.sleep(self.settings.rx1_delay_s + 1.1)
                 continue
             taken |= self.windows(
                 end_us, number, self.dr, self.settings.rx1_delay_s, lambda phy: self._take(phy, acked)

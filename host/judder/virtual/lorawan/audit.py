@@ -60,14 +60,13 @@ class _Record:
 
 
 class Audit:
-    """violations: everything found, in order. ignored: stations that are not to be judged, such as an attacker's.
+    """violations: everything found, in order. Stations without a board's clock (gateways, attackers) are not judged.
 
     confirmed_tries: how often a confirmed uplink may be sent altogether where NbTrans is less.
     """
 
     def __init__(self, air: Air, plan: Plan, confirmed_tries: int = 8) -> None:
         self.violations: list[Violation] = []
-        self.ignored: set[Station] = set()
         self.confirmed_tries = confirmed_tries
         self._plan = plan
         self._records: dict[bytes, _Record] = {}
@@ -116,7 +115,7 @@ class Audit:
 
     def _ended(self, emission: Emission) -> None:
         station = emission.sender
-        if not isinstance(station, Station) or station.clock is None or station in self.ignored:
+        if not isinstance(station, Station) or station.clock is None:
             return
         radio = self._radios.setdefault(station, Radio(self._plan))
         self._forgive(station, radio)

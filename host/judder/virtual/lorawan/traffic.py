@@ -29,10 +29,10 @@ _ACCEPTED = {mac.LINK_ADR: 7, mac.RX_PARAM_SETUP: 7, mac.NEW_CHANNEL: 3, mac.DL_
 
 @dataclass
 class Policy:
-    """channels: numbers that devices are to use; adr: whether the network changes rates; gps_us: GPS time at zero."""
+    """channels: numbers that devices are to use, None: theirs; adr: the network changes rates; gps_us: GPS time at 0."""
 
     plan: Plan
-    channels: Sequence[int]
+    channels: Sequence[int] | None
     adr: bool = True
     margin_db: float = 10.0
     gps_us: int = 0
@@ -185,7 +185,7 @@ class Traffic:
         settings, policy = session.settings, self.policy
         if session.adr_refusals >= _MAX_REFUSALS or any(cid == mac.LINK_ADR for cid, _ in session.to_send):
             return
-        wanted = set(policy.channels) & set(settings.channels)
+        wanted = settings.mask if policy.channels is None else set(policy.channels) & set(settings.channels)
         dr, power, nb_trans = now = settings.dr, settings.power, settings.nb_trans
         if policy.adr and session.adr:
             dr, power, nb_trans = adr.advise(policy.plan, *now, session.history, policy.margin_db)
