@@ -134,6 +134,11 @@ def test_esptool_stays_behind_its_adapter() -> None:
     assert users <= {"host/judder/device/esptool_adapter.py"}
 
 
+def test_cryptography_stays_behind_the_network_server() -> None:
+    users = {path for path, name in imports_below(HOST) if root_of(name) == "cryptography"}
+    assert users == {"host/judder/virtual/lorawan/crypto.py"}
+
+
 def test_import_judder_costs_cbor2_and_the_standard_library_only() -> None:
     program = (
         "import sys; before = set(sys.modules); import judder; judder.decode;"

@@ -29,7 +29,7 @@ _ACCEPTED = {mac.LINK_ADR: 7, mac.RX_PARAM_SETUP: 7, mac.NEW_CHANNEL: 3, mac.DL_
 
 @dataclass
 class Policy:
-    """channels: numbers that devices are to use, None: theirs; adr: the network changes rates; gps_us: GPS time at 0."""
+    """channels: numbers devices are to use, None: theirs. adr: the network changes rates. gps_us: GPS time at zero."""
 
     plan: Plan
     channels: Sequence[int] | None
