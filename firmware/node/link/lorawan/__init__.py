@@ -3,8 +3,8 @@
 No clock, radio, randomness or storage is imported here: the shell carries out what next() asks for and says what came
 of it. LoRa modulation only; an FSK or LR-FHSS data rate is answered "not acknowledged".
 
-    identity = session.Identity.otaa(dev_eui, join_eui, app_key)      8, 8, 16 bytes, EUIs as they are printed
-    identity = session.Identity.abp(dev_addr, nwk_s_key, app_s_key)   4, 16, 16 bytes, address as it is printed
+    identity = session.otaa(dev_eui, join_eui, app_key)      8, 8, 16 bytes, EUIs as they are printed
+    identity = session.abp(dev_addr, nwk_s_key, app_s_key)   4, 16, 16 bytes, address as it is printed
         and, as attributes with their defaults: adr=True, data_rate=0 (first, or fixed without ADR), sub_band=0 (US915
         and AU915: 1..8, 0 all), max_eirp_dbm=0 (0: the region's), antenna_gain_db=2, clock_error_ms=20, clock_ppm=0
         (drift that comes on top, for a clock that is no crystal); ABP only: rx1_delay_s=1, rx2_data_rate=15, rx2_hz=0
@@ -44,14 +44,14 @@ Results
     mac.time           (gps_seconds, fraction_256, at_ms) after DeviceTimeAns: GPS time at at_ms, the end of the uplink
     mac.margin_db, mac.gateways      after LinkCheckAns, None before
     mac.rssi_dbm, mac.snr_qdb        of the last downlink taken, None before
-    mac.joined, mac.data_rate, mac.fcnt_up, mac.dev_addr
-    mac.joins, mac.join_failures, mac.uplinks, mac.downs, mac.refused    counters that survive deep sleep; refused: list
-                       of counts in the order of REFUSED, each stops at 255
+    mac.session        joined, data_rate, power, fcnt_up, dev_addr, ...: to look at, not to touch; and counters that
+                       survive deep sleep: joins, join_failures, uplinks, downs, refused (a list of counts in the order
+                       of REFUSED, each stops at 255)
     mac.state(now_ms)  bytes, at most 256: everything, keys too, for RTC memory. A message under way is not in it: the
                        application still has it and sends it again.
 
 send() raises LorawanError with a reason of: "busy", "port", "length", "counter" (FCntUp used up and no way to join),
-"nonce" (DevNonce used up). regions.find and Identity raise it with "region" and "identity".
+"nonce" (DevNonce used up). regions.find raises it with "region", session.otaa and abp with "identity".
 """
 
 from judder_core.errors import JudderError

@@ -1,0 +1,228 @@
+"""A session as bytes, through deep sleep and power loss.
+
+One blob serves both: in RTC memory it is exact; from flash the counters start where the reservation ends, because any
+of the numbers before it may have been used. A blob: version, tag of the identity, fields, CRC-32; at most 256 bytes.
+"""
+
+import binascii
+import struct
+
+from node.link.lorawan.session import NONE, Session
+
+VERSION = 1
+COUNTERS_AHEAD = 64  # FCntUp and
+NONCES_AHEAD = 8  # DevNonce reserved in flash at a time
+
+_HEAD = "<BI"
+# Saved at (48 bits), flags, DevAddr, keys, FCntUp and how many more are reserved, FCntDown, the same of DevNonce,
+# JoinNonce (24 bits), data rate and power, NbTrans and delay, RX1 offset and RX2 rate, RX2 frequency (24), duty cycle
+# and EIRP, ADR counter, floor steps.
+_FIELDS = "<IHH4s16s16sIBIIBHBBBBHBBHB"
+_COUNTS = "<HHII"
+_TIMES = "<IIHBIHB"
+_CRC = "<I"
+
+_JOINED = 1
+_HEARD = 2
+_JOIN_NONCE = 4
+_ACK = 8
+_MORE = 16
+_BEGAN = 32
+_EIRP = 64
+_DWELL_SHIFT = 7
+
+# 17 bits hold any frequency of a region as steps of 100 Hz above its lowest one, and 0 for none.
+_BITS = 17
+_MASK = 0x1FFFF
+
+
+def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes:
+    """The blob, with reservations as given."""
+    flags = session.dwell << _DWELL_SHIFT
+    for flag, on in (
+        (_JOINED, session.joined),
+        (_HEARD, session.fcnt_down != NONE),
+        (_JOIN_NONCE, session.join_nonce != NONE),
+        (_ACK, session.ack_due),
+        (_MORE, session.more_due),
+        (_BEGAN, session.joining.began_ms is not None),
+        (_EIRP, session.eirp != NONE),
+    ):
+        if on:
+            flags |= flag
+    rx2 = session.rx2_hz // 100
+    join_nonce = max(session.join_nonce, 0)
+    out = struct.pack(_HEAD, VERSION, session.identity.tag(session.region))
+    out += struct.pack(
+        _FIELDS,
+        now_ms & 0xFFFFFFFF,
+        now_ms >> 32 & 0xFFFF,
+        flags,
+        session.dev_addr,
+        session.nwk_s_key,
+        session.app_s_key,
+        min(session.fcnt_up, 0xFFFFFFFF),
+        max(fcnt_reserved - session.fcnt_up, 0),
+        max(session.fcnt_down, 0),
+        session.dev_nonce,
+        max(nonce_reserved - session.dev_nonce, 0),
+        join_nonce & 0xFFFF,
+        join_nonce >> 16,
+        session.data_rate << 4 | session.power,
+        session.nb_trans << 4 | session.rx1_delay_s,
+        session.rx1_offset << 4 | session.rx2_data_rate,
+        rx2 & 0xFFFF,
+        rx2 >> 16,
+        session.max_duty << 4 | max(session.eirp, 0),
+        session.adr_count,
+        session.floor,
+    )
+    out += struct.pack(
+        _COUNTS,
+        min(session.joins, 0xFFFF),
+        min(session.join_failures, 0xFFFF),
+        session.uplinks & 0xFFFFFFFF,
+        session.downs & 0xFFFFFFFF,
+    )
+    joining = session.joining
+    began_ms = now_ms if joining.began_ms is None else joining.began_ms
+    out += struct.pack(
+        _TIMES,
+        _left(session.budget.quiet_ms, now_ms),
+        (now_ms - began_ms) // 1000,
+        joining.used_ms,
+        joining.span,
+        _left(joining.next_ms, now_ms),
+        joining.attempts & 0xFFFF,
+        session.plan.banks,
+    )
+    for empty_ms in session.budget.empty_ms:
+        out += struct.pack("<H", min((_left(empty_ms, now_ms) + 999) // 1000, 0xFFFF))
+    out += bytes(session.refused) + bytes((len(session.answers), session.answered)) + bytes(session.answers)
+    out += bytes(session.plan.mask) + bytes(session.plan.used)
+    if not session.region.fixed:
+        low = session.region.low_hz // 100 - 1
+        packed = 0
+        for table in (session.plan.down, session.plan.up):
+            for frequency in table:
+                packed = packed << _BITS | (frequency - low if frequency else 0)
+        out += packed.to_bytes(2 * _BITS * session.region.channels // 8, "little") + bytes(session.plan.rates)
+    return out + struct.pack(_CRC, binascii.crc32(out) & 0xFFFFFFFF)
+
+
+def unpack(session, blob: bytes, now_ms: int) -> None:
+    """Take over a blob that sound() accepted and whose tag is ours, with its reservations."""
+    at = struct.calcsize(_HEAD)
+    v = struct.unpack_from(_FIELDS, blob, at)
+    at += struct.calcsize(_FIELDS)
+    flags = v[2]
+    session.dwell = flags >> _DWELL_SHIFT
+    session.joined = bool(flags & _JOINED)
+    session.ack_due = bool(flags & _ACK)
+    session.more_due = bool(flags & _MORE)
+    session.dev_addr, session.nwk_s_key, session.app_s_key, session.fcnt_up = v[3:7]
+    session.fcnt_reserved = session.fcnt_up + v[7]
+    session.fcnt_down = v[8] if flags & _HEARD else NONE
+    session.dev_nonce = v[9]
+    session.nonce_reserved = v[9] + v[10]
+    session.join_nonce = v[11] | v[12] << 16 if flags & _JOIN_NONCE else NONE
+    session.data_rate = v[13] >> 4
+    session.power = v[13] & 0x0F
+    session.nb_trans = v[14] >> 4
+    session.rx1_delay_s = v[14] & 0x0F
+    session.rx1_offset = v[15] >> 4
+    session.rx2_data_rate = v[15] & 0x0F
+    session.rx2_hz = (v[16] | v[17] << 16) * 100
+    session.max_duty = v[18] >> 4
+    session.eirp = v[18] & 0x0F if flags & _EIRP else NONE
+    session.adr_count = v[19]
+    session.floor = v[20]
+    session.joins, session.join_failures, session.uplinks, session.downs = struct.unpack_from(_COUNTS, blob, at)
+    at += struct.calcsize(_COUNTS)
+    # Time that went by since; none when the clock started afresh, which makes every wait as long as it can be.
+    gone_ms = max(now_ms - (v[0] | v[1] << 32), 0)
+    then_ms = now_ms - gone_ms
+    quiet, since, used, span, wait, attempts, session.plan.banks = struct.unpack_from(_TIMES, blob, at)
+    at += struct.calcsize(_TIMES)
+    session.budget.quiet_ms = then_ms + quiet
+    joining = session.joining
+    joining.began_ms = then_ms - 1000 * since if flags & _BEGAN else None
+    joining.used_ms, joining.span, joining.attempts = used, span, attempts
+    joining.next_ms = then_ms + wait
+    for i in range(len(session.budget.empty_ms)):
+        session.budget.empty_ms[i] = then_ms + 1000 * struct.unpack_from("<H", blob, at)[0]
+        at += 2
+    session.refused = list(blob[at : at + len(session.refused)])
+    at += len(session.refused)
+    size, session.answered = blob[at], blob[at + 1]
+    session.answers = bytearray(blob[at + 2 : at + 2 + size])
+    at += 2 + size
+    for mask in (session.plan.mask, session.plan.used):
+        mask[:] = blob[at : at + len(mask)]
+        at += len(mask)
+    if not session.region.fixed:
+        size = 2 * _BITS * session.region.channels // 8
+        packed = int.from_bytes(blob[at : at + size], "little")
+        low = session.region.low_hz // 100 - 1
+        for table in (session.plan.up, session.plan.down):
+            for i in range(len(table) - 1, -1, -1):
+                step = packed & _MASK
+                table[i] = step + low if step else 0
+                packed >>= _BITS
+        at += size
+        session.plan.rates[:] = blob[at : at + session.region.channels]
+
+
+def _left(until_ms: int, now_ms: int) -> int:
+    return min(max(until_ms - now_ms, 0), 0xFFFFFFFF)
+
+
+def sound(blob) -> bool:
+    """Whether these bytes are a blob of this version, whole."""
+    if not blob or len(blob) < 128 or blob[0] != VERSION:
+        return False
+    return struct.unpack(_CRC, blob[-4:])[0] == binascii.crc32(blob[:-4]) & 0xFFFFFFFF
+
+
+def _order(session) -> tuple:
+    """Later ones of the same identity are greater."""
+    return session.join_nonce, session.dev_nonce, session.fcnt_up, session.fcnt_down
+
+
+def recover(region, identity, stored, awake, now_ms: int) -> Session:
+    """The session to go on with, from flash and RTC memory; a new one where neither is of use."""
+    tag = identity.tag(region)
+    found = []
+    nonce = 0
+    for blob in (stored, awake):
+        session = None
+        if sound(blob):
+            if struct.unpack_from(_HEAD, blob)[1] == tag:
+                session = Session(region, identity)
+                unpack(session, blob, now_ms)
+            else:
+                # Another identity's: of no use but for DevNonce, which must not come back for the same JoinEUI.
+                v = struct.unpack_from(_FIELDS, blob, struct.calcsize(_HEAD))
+                nonce = max(nonce, v[9] + v[10])
+        found.append(session)
+    kept, awake = found
+    if awake is not None and (kept is None or _order(awake) >= _order(kept)):
+        if kept is None:
+            # What flash should hold it does not: reserve anew before anything is sent.
+            awake.fcnt_reserved = awake.fcnt_up
+            awake.nonce_reserved = awake.dev_nonce
+        return awake
+    if kept is not None:
+        kept.fcnt_up = kept.fcnt_reserved
+        kept.dev_nonce = kept.nonce_reserved
+        joining = kept.joining
+        if joining.began_ms is not None:
+            # After power-up the hours count afresh, air-time that is used does not come back: a node that browns out
+            # while it joins must not send for ever (TR007-1.1 section 4.1.2). One request may be missing in it.
+            joining.began_ms = now_ms
+            joining.span = 0
+            joining.used_ms = min(joining.used_ms + 1500, 36000)
+        return kept
+    session = Session(region, identity)
+    session.dev_nonce = session.nonce_reserved = nonce
+    return session
