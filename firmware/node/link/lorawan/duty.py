@@ -59,9 +59,10 @@ class JoinLimit:
         if self.began_ms is None:
             return 0
         span, limit_ms, end_ms = self._span(now_ms)
+        next_ms = self.next_ms
         if span == self.span and self.used_ms + time_us // 1000 + 1 > limit_ms:
-            return self.began_ms + end_ms - now_ms
-        return self.next_ms - now_ms
+            next_ms = max(next_ms, self.began_ms + end_ms)
+        return next_ms - now_ms
 
     def spend(self, now_ms: int, time_us: int, random) -> None:
         """A request goes out; the next one half to one and a half of an even share of the span later."""

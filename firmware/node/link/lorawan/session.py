@@ -88,7 +88,7 @@ class Session:
         self.start(bytes(4), 0)
         if not identity.otaa:
             self.joined = True
-            self.start(identity.dev_addr, 0)
+            self.start(identity.dev_addr, identity.data_rate)
             self.nwk_s_key = identity.nwk_s_key
             self.app_s_key = identity.app_s_key
             self.rx1_delay_s = identity.rx1_delay_s
