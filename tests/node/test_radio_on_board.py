@@ -18,7 +18,10 @@ from judder.device.boards import Radio
 from judder.device.repl import Repl
 from judder.virtual import factory
 from judder.virtual.chips.axp import ADDRESS, Axp
-from judder.virtual.lorawan.air import Emission, Tuning
+from judder.virtual.chips.radio import LoraRadio
+from judder.virtual.lorawan.air import Emission, Medium, Tuning
+from judder.virtual.lorawan.airtime import airtime_us
+from judder.virtual.lorawan.medium import Air
 from judder.virtual.wiring import Wiring
 
 PROGRAM = """
@@ -62,8 +65,12 @@ class Rig:
 
     node: Node
     repl: Repl
-    air: Answering
     wiring: Wiring
+
+    @property
+    def radio(self) -> LoraRadio:
+        assert self.wiring.radio is not None
+        return self.wiring.radio
 
     def __call__(self, program: str) -> Any:
         return self.repl.eval_json(PROGRAM + program, 60)
@@ -73,7 +80,7 @@ _built: dict[Any, images.Images] = {}
 
 
 @contextmanager
-def rig(folder: Path, chip: str, radio: Radio | None = None, **wires: Any) -> Iterator[Rig]:
+def rig(folder: Path, chip: str, air: Medium | None = None, radio: Radio | None = None, **wires: Any) -> Iterator[Rig]:
     """The board with that chip, or with [radio] as given; wires: attributes of its radio model to set."""
     board = boards.load(f"virtual-esp32s3-{chip}")
     board = board if radio is None else replace(board, radio=radio)
@@ -81,15 +88,18 @@ def rig(folder: Path, chip: str, radio: Radio | None = None, **wires: Any) -> It
     if key not in _built:
         _built[key] = images.build(board)
     flash = factory.make_flash(folder / "flash.bin", board, _built[key], {})
-    air = Answering()
     wiring = Wiring.for_board(board, medium=air)
     for name, value in wires.items():
         setattr(wiring.radio, name, value)
-    with Node(flash, wiring=wiring) as node:
+    node = Node(flash, wiring=wiring)
+    if isinstance(air, Air):
+        assert wiring.radio is not None
+        wiring.radio.station = air.station("node", node.board.clock)
+    with node:
         node.wait_messages("hello", 1)
         with Repl(node.board.port) as repl:
             repl.enter()
-            yield Rig(node, repl, air, wiring)
+            yield Rig(node, repl, wiring)
 
 
 ROUND = """
@@ -113,18 +123,37 @@ print(json.dumps(said))
 def test_uplinks_windows_and_downlinks(tmp_path: Path, chip: str) -> None:
     rates = [(7, 125_000, 40), (12, 125_000, 6), (7, 500_000, 161), (10, 500_000, 24)]
     cases = [(size, sf, hz, symbols) for sf, hz, symbols in rates for size in (0, 33)]
-    with rig(tmp_path, chip) as board:
+    air = Answering()
+    with rig(tmp_path, chip, air) as board:
         found = []
         for case in cases:
-            board.air.tuning = Tuning(868_100_000, case[1], case[2], True)
+            air.tuning = Tuning(868_100_000, case[1], case[2], True)
             found += board(ROUND.replace("CASES", repr([case])))
-        windows = board.wiring.radio.windows
-        sent = board.air.sent
-        assert board.wiring.radio.faults == []
-    for (size, _sf, _hz, _symbols), row, window, uplink in zip(cases, found, windows, sent, strict=True):
+        windows = board.radio.windows
+        assert board.radio.faults == []
+    for (size, _sf, _hz, _symbols), row, window, uplink in zip(cases, found, windows, air.sent, strict=True):
         assert row == [1, 2 if size else 3, 0, bytes(range(size)).hex()]
         assert abs(window.opened_us - uplink.end_us - 990_000) <= 3000
         assert (uplink.payload, uplink.tuning.sync_word, uplink.power_dbm) == (bytes((size,)) + bytes(20), 0x34, 14)
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_in_the_air_of_virtual_boards(tmp_path: Path, chip: str) -> None:
+    """Another station answers, on a clock that waits for this board's."""
+    with Air(110.0) as air, rig(tmp_path, chip, air) as board:
+        gateway = air.station("gateway")
+
+        def answer(uplink: Emission) -> None:
+            if uplink.sender is not gateway:
+                tuning = replace(uplink.tuning, inverted_iq=True)
+                start_us = uplink.end_us + 1_000_000
+                end_us = start_us + airtime_us(20, tuning.sf, tuning.bandwidth_hz, crc=False)
+                air.transmit(Emission(gateway, start_us, end_us, tuning, 27.0, bytes(range(20)), 8, False))
+
+        air.on_emission.append(answer)
+        found = board(ROUND.replace("CASES", repr([(1, 9, 125_000, 40)] * 2)))
+        assert found == [[1, 2, 0, bytes(range(20)).hex()]] * 2
+        assert board.radio.faults == [] and air.timeline.errors == []
 
 
 @pytest.mark.parametrize(
@@ -152,19 +181,20 @@ SX1262 = Radio(
 
 
 def test_supply_pin_antenna_switch_tcxo_and_no_dio1(tmp_path: Path) -> None:
-    with rig(tmp_path, "sx1276", SX1276) as board:
-        radio = board.wiring.radio
-        assert radio is not None and not radio.powered
-        board.air.tuning = Tuning(868_100_000, 7, 125_000, True)
+    air = Answering()
+    air.tuning = Tuning(868_100_000, 7, 125_000, True)
+    with rig(tmp_path, "sx1276", air, SX1276) as board:
+        radio = board.radio
+        assert not radio.powered
         cases = repr([(33, 7, 125_000, 40), (0, 7, 125_000, 6)])
         assert [row[1] for row in board(ROUND.replace("CASES", cases))] == [2, 3]
         assert radio.powered and radio.faults == []
-        assert [emission.power_dbm for emission in board.air.sent] == [14, 14]
+        assert [emission.power_dbm for emission in air.sent] == [14, 14]
 
 
 @pytest.mark.parametrize("kind", ["axp192", "axp2101"])
 def test_a_power_chip_feeds_the_radio(tmp_path: Path, kind: str) -> None:
-    with rig(tmp_path, "sx1262", SX1262) as board:
+    with rig(tmp_path, "sx1262", radio=SX1262) as board:
         bus = next(iter(board.wiring.i2c.values()))
         power = bus[ADDRESS]
         assert isinstance(power, Axp)
@@ -179,12 +209,12 @@ def test_a_power_chip_feeds_the_radio(tmp_path: Path, kind: str) -> None:
             # DCDC1 and DCDC3, which feed the rest of the board, stay as they are; so does LDO3's voltage.
             assert power.registers[0x12] & ~4 == before[0x12] & ~4
             assert power.registers[0x28] & 0x0F == before[0x28] & 0x0F
-        assert board.air.sent[0].power_dbm == 9, "the amplifier adds 5 dB"
-        assert board.wiring.radio.faults == []
+        assert board.radio.emissions[0].power_dbm == 9, "the amplifier adds 5 dB"
+        assert board.radio.faults == []
 
 
 def test_a_power_chip_that_is_missing_or_another(tmp_path: Path) -> None:
-    with rig(tmp_path, "sx1262", SX1262) as board:
+    with rig(tmp_path, "sx1262", radio=SX1262) as board:
         bus: Any = next(iter(board.wiring.i2c.values()))
         bus[ADDRESS].registers[3] = 0x41
         said = board("print(json.dumps(run(spi.radio(board).start)))")

@@ -34,6 +34,7 @@ _LISTENING = 2
 _SPIN_US = 4000
 # How long after it was due an interrupt is given up.
 _PATIENCE_US = 100000
+_RESET_US = 200  # both chips want 100
 
 
 class RadioError(JudderError):
@@ -59,6 +60,7 @@ class Radio:
         self.snr_qdb = 0
         self._buffer = bytearray(256)
         self._length = 0
+        self._asleep = False
         self._doing = 0
         self._due = 0  # ticks_us: when what is under way should be over
         self._longest_us = 0  # of the window staged
@@ -67,6 +69,23 @@ class Radio:
     @property
     def frame(self):
         return memoryview(self._buffer)[: self._length]
+
+    def sleep(self) -> None:
+        if self._asleep:
+            return
+        if self._doing:
+            raise RadioError("%s is busy with another frame" % self.name)
+        self._go_to_sleep()
+        self._asleep = True
+
+    def _reset(self) -> None:
+        """Supplies on, and as after power-on."""
+        self._doing = 0
+        self._asleep = False
+        self._port.power()
+        self._port.reset(0)
+        time.sleep_us(_RESET_US)
+        self._port.reset(1)
 
     def _chip_dbm(self, power_dbm: int) -> int:
         """Power of the chip for one at the antenna connector."""

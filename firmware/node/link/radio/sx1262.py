@@ -67,7 +67,6 @@ _IMAGE_BANDS = (
     (1020, b"\x98\xe1\xe9"),
 )
 _RAMP_40_US = 2
-_RESET_US = 200
 _BUSY_LIMIT_US = 60000  # calibration and a TCXO's start, and room
 _XOSC_TO_RX_US = 62  # table 8-2
 _XOSC_TO_TX_US = 105
@@ -101,7 +100,6 @@ class SX1262(Radio):
         Radio.__init__(self, port, "SX1262", (-9, 22), pa_gain_db)
         self._tcxo_mv = tcxo_mv
         self._dio2_switch = dio2_switch
-        self._asleep = False
         self._image = b""
         self._out = bytearray(9)
         self._outs = tuple([memoryview(self._out)[:n] for n in range(10)])
@@ -115,13 +113,7 @@ class SX1262(Radio):
     # --- contract
 
     def start(self) -> None:
-        port = self._port
-        self._doing = 0
-        port.power()
-        port.reset(0)
-        time.sleep_us(_RESET_US)
-        port.reset(1)
-        self._asleep = False
+        self._reset()
         self._image = b""
         self._ready()
         self._write(_STANDBY_RC)
@@ -224,16 +216,11 @@ class SX1262(Radio):
         self._fetch()
         return HEARD
 
-    def sleep(self) -> None:
-        if self._asleep:
-            return
-        if self._doing:
-            raise RadioError("%s is busy with another frame" % self.name)
+    # --- inside
+
+    def _go_to_sleep(self) -> None:
         self._write(_STANDBY_RC)
         self._write(_SET_SLEEP_WARM)
-        self._asleep = True
-
-    # --- inside
 
     def _identify(self) -> None:
         """The chip has no number: its sync word is known after a reset."""

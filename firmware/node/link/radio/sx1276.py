@@ -72,7 +72,6 @@ _IMAGE_CAL_HZ = 868000000  # one calibration serves the high band
 _IMAGE_CAL_START = 0x40
 _IMAGE_CAL_RUNS = 0x20
 _IMAGE_CAL_LIMIT_MS = 30
-_RESET_US = 200
 _AFTER_RESET_MS = 6
 _OSCILLATOR_MS = 1  # 250 us typical, section 2.5.2
 _STANDBY_TO_RX_US = 130  # synthesizer 60 us, receiver about 70 us
@@ -108,7 +107,6 @@ class SX1276(Radio):
     def __init__(self, port, tcxo: bool = False, pa_gain_db: int = 0):
         Radio.__init__(self, port, "SX1276", (2, 20), pa_gain_db)
         self._tcxo = tcxo
-        self._asleep = False
         self._frequency_hz = 0
         self._empty_us = 0  # ticks_us when an empty window is over
         self._window = 0
@@ -120,12 +118,7 @@ class SX1276(Radio):
     # --- contract
 
     def start(self) -> None:
-        port = self._port
-        self._doing = 0
-        port.power()
-        port.reset(0)
-        time.sleep_us(_RESET_US)
-        port.reset(1)
+        self._reset()
         time.sleep_ms(_AFTER_RESET_MS)
         found = self._load(_VERSION)
         if found != _SX1276:
@@ -237,15 +230,10 @@ class SX1276(Radio):
         self._fetch()
         return HEARD
 
-    def sleep(self) -> None:
-        if self._asleep:
-            return
-        if self._doing:
-            raise RadioError("%s is busy with another frame" % self.name)
-        self._store(_OP_MODE, _SLEEP)
-        self._asleep = True
-
     # --- inside
+
+    def _go_to_sleep(self) -> None:
+        self._store(_OP_MODE, _SLEEP)
 
     def _calibrate(self) -> None:
         """Image rejection in the high band; by itself the chip did it at 434 MHz (section 2.5.2, RegImageCal)."""

@@ -39,7 +39,18 @@ class LoraRadio:
         # Supplies: pin -> whether its level is the one that means on.
         self.supplies: dict[object, bool] = {}
         self._now_us = 0
+        self._in_reset = False
+        self._tx_until_us: int | None = None
         self._window: Window | None = None
+
+    def reset(self, level: int, now_us: int) -> None:
+        """NRESET."""
+        if level == 0 and not self._in_reset:
+            self._abort(now_us)
+            self._in_reset = True
+        elif level == 1 and self._in_reset:
+            self._in_reset = False
+            self._start(now_us)
 
     @property
     def powered(self) -> bool:
@@ -58,6 +69,7 @@ class LoraRadio:
         """The board's voltage came, its time is zero again; what the board switches is still off."""
         self.supplies = dict.fromkeys(self.supplies, False)
         self._now_us = 0
+        self._in_reset = False
         self._window = None
         self._start(0)
 
@@ -100,5 +112,13 @@ class LoraRadio:
         raise NotImplementedError
 
     def _abort(self, now_us: int) -> None:
-        """Power is gone."""
+        """Power is gone, or reset holds it."""
+        self._now_us = max(self._now_us, now_us)
+        self._cut_short(now_us)
         self._close(now_us)
+
+    def _cut_short(self, now_us: int) -> None:
+        """The node ends a transmission."""
+        if self._tx_until_us is not None and now_us < self._tx_until_us:
+            self.fault("a transmission was cut short")
+        self._tx_until_us = None

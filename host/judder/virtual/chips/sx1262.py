@@ -40,7 +40,6 @@ class Sx1262(Modem):
         self.tcxo_start_us = tcxo_start_us
         self.stuck_busy = False
         self.mode = SLEEP
-        self._in_reset = False
         self._waking = self._warm = False
         self.power_on()
 
@@ -59,15 +58,6 @@ class Sx1262(Modem):
             return 0
         self._run(now_us)
         return int(self._irq & self._set.dio1_mask != 0)
-
-    def reset(self, level: int, now_us: int) -> None:
-        """NRESET."""
-        if level == 0 and not self._in_reset:
-            self._abort(now_us)
-            self._in_reset = True
-        elif level == 1 and self._in_reset:
-            self._in_reset = False
-            self._start(now_us)
 
     # --- SPI
 
@@ -149,13 +139,6 @@ class Sx1262(Modem):
         self._set = Settings()
         self._busy_until_us = now_us + codes.COLD_START_US
         self._calibrate(0x7F)
-
-    def _abort(self, now_us: int) -> None:
-        self._now_us = max(self._now_us, now_us)
-        if self._tx_until_us is not None and now_us < self._tx_until_us:
-            self.fault("a transmission was cut short")
-        self._tx_until_us = None
-        super()._abort(now_us)
 
     def _wake(self, cold: bool) -> None:
         self.mode = RC
@@ -286,9 +269,7 @@ class Sx1262(Modem):
             registers[codes.EVENT_CLEAR] &= ~2
 
     def _set_mode(self, opcode: int, data: bytes, now_us: int) -> None:
-        if self.mode == TX and self._tx_until_us is not None:
-            self.fault("a transmission was cut short")
-            self._tx_until_us = None
+        self._cut_short(now_us)
         self._close(now_us)
         if opcode == codes.SET_SLEEP:
             if self.mode not in (RC, XOSC):

@@ -28,7 +28,6 @@ class Modem(LoraRadio):
     _command_status = 0
     _rx_start = _rx_length = 0
     _rssi_dbm = _snr_db = 0.0
-    _tx_until_us: int | None = None
     _stuck_timer_us: int | None = None
 
     def _fall_back(self) -> None:

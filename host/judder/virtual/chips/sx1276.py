@@ -33,8 +33,6 @@ class Sx1276(LoraRadio):
     ) -> None:
         super().__init__(medium, station, switch)
         self.tcxo = tcxo
-        self._in_reset = False
-        self._tx_until_us: int | None = None
         self.power_on()
 
     # --- pins
@@ -54,13 +52,10 @@ class Sx1276(LoraRadio):
         return int(self._flags & flags[self._registers[reg.DIO_MAPPING] >> shift & 3] != 0)
 
     def reset(self, level: int, now_us: int) -> None:
-        """NRESET."""
-        if level == 0 and not self._in_reset:
-            self._abort(now_us)
-            self._in_reset = True
-        elif level == 1 and self._in_reset:
-            self._in_reset = False
-            self._start(now_us)
+        """NRESET; section 7.2.2 wants 5 ms after it."""
+        held = self._in_reset
+        super().reset(level, now_us)
+        if held and not self._in_reset:
             self._ready_us = now_us + reg.RESET_US
 
     # --- SPI
@@ -113,16 +108,6 @@ class Sx1276(LoraRadio):
         self._calibrating_until_us: int | None = None
         self._oscillates_us = now_us + reg.OSCILLATOR_US
         self._ready_us = now_us + reg.POWER_ON_US
-
-    def _abort(self, now_us: int) -> None:
-        self._now_us = max(self._now_us, now_us)
-        self._cut_short(now_us)
-        super()._abort(now_us)
-
-    def _cut_short(self, now_us: int) -> None:
-        if self._tx_until_us is not None and now_us < self._tx_until_us:
-            self.fault("a transmission was cut short")
-        self._tx_until_us = None
 
     @property
     def mode(self) -> int:
