@@ -13,7 +13,7 @@ FIRMWARE = ROOT / "firmware"
 HOST = ROOT / "host" / "judder"
 STAGES = ("sensors", "dsp", "alarm", "message", "store", "link")
 # `from judder import decode` names no more than that.
-PUBLIC_NAMES = {"__version__", "encode_command", "explain", "records"}
+PUBLIC_NAMES = {"Tracker", "__version__", "encode_command", "explain", "records"}
 CHIP_MODULES = {"machine", "network", "esp32"}
 
 

@@ -53,7 +53,8 @@ def test_make_targets_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "tests/README.md", "boards/README.md", "firmware/README.md", "docs/bearings.md"]
+    "page",
+    ["README.md", "tests/README.md", "boards/README.md", "firmware/README.md", "docs/bearings.md", "docs/tracking.md"],
 )
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page

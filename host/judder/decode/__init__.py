@@ -1,7 +1,8 @@
-"""Payload bytes -> records with units in their names. Pure functions: no input or output, no clock."""
+"""Payload bytes -> records with units in their names. Pure: no input or output, no clock but one handed in."""
 
 from judder.decode.command import encode_command
 from judder.decode.explain import explain
 from judder.decode.fast import decode
+from judder.decode.track import Tracker
 
-__all__ = ["decode", "encode_command", "explain"]
+__all__ = ["Tracker", "decode", "encode_command", "explain"]
