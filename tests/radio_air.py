@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from judder.virtual.chips.lora import LOCK_SYMBOLS
-from judder.virtual.lorawan.air import Emission, Reception, Tuning
+from judder.virtual.lorawan.air import LOCK_SYMBOLS, Emission, Reception, Tuning
 from judder.virtual.lorawan.airtime import airtime_us
 from judder.virtual.lorawan.propagation import understands
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from judder.virtual.lorawan.air import Emission, Medium, Reception, Tuning
+from judder.virtual.lorawan.air import LOCK_SYMBOLS, Emission, Medium, Reception, Tuning
 
 # Semtech AN1200.13: programmed preamble, then 4.25 symbols, then 8 with the header.
 _SYNC_SYMBOLS = 4.25
 _HEADER_SYMBOLS = 8
-LOCK_SYMBOLS = 5  # of preamble, until the modem says it has detected one
 
 
 class Silence:

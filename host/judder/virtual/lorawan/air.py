@@ -10,6 +10,8 @@ from typing import Protocol
 
 SYNC_PUBLIC = 0x34
 SYNC_PRIVATE = 0x12
+# Preamble symbols a modem needs to see before it locks (of 8; LoRaWAN radios open windows for 6 at least).
+LOCK_SYMBOLS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from judder.virtual.lorawan.air import SYNC_PUBLIC, Emission, Tuning
+from judder.virtual.lorawan.air import LOCK_SYMBOLS, SYNC_PUBLIC, Emission, Tuning
 from judder.virtual.lorawan.airtime import airtime_us
-from judder.virtual.lorawan.medium import LOCK_SYMBOLS, Air
+from judder.virtual.lorawan.medium import Air
 from judder.virtual.lorawan.regions import DataRate, Plan
 
 NARROW_HZ = 125_000
@@ -24,9 +24,10 @@ _HOUR_US = 3_600_000_000
 OK = "NONE"
 TOO_LATE, TOO_EARLY, COLLISION, TX_FREQ = "TOO_LATE", "TOO_EARLY", "COLLISION_PACKET", "TX_FREQ"
 
-# Microseconds: from being programmed to the first chirp, margin between packets, furthest in advance (1 beacon + 1
-# times 128 s).
+# Microseconds: from being programmed to the first chirp, margin between packets, furthest in advance (128 s for each of
+# three beacons and one more).
 _START_US, _MARGIN_US, _ADVANCE_US = 1_500, 1_000, 512_000_000
+_PROGRAM_US = 30_000  # TX_JIT_DELAY: how early a packet is written into the concentrator
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,16 @@ class Gateway:
                 )
             )
             return OK
+
+    def send_soon(self, downlink: Downlink) -> str:
+        """send() at the first moment at which nothing else is being sent, whatever its time_us says."""
+        with self.air.lock:
+            time_us = self.air.timeline.now_us + _PROGRAM_US
+            guard_us = _START_US + _MARGIN_US
+            for start_us, end_us, _hz in sorted(self._sent):
+                if start_us <= time_us + downlink.airtime_us + guard_us and end_us >= time_us - guard_us:
+                    time_us = end_us + guard_us + 1
+            return self.send(replace(downlink, time_us=time_us))
 
     def power_for(self, power_dbm: float) -> float:
         """What it sends with when asked for power_dbm."""

@@ -8,13 +8,11 @@ from dataclasses import replace
 
 from judder.virtual.clock import BoardClock
 from judder.virtual.lorawan import propagation
-from judder.virtual.lorawan.air import Emission, Reception, Tuning
+from judder.virtual.lorawan.air import LOCK_SYMBOLS, Emission, Reception, Tuning
 from judder.virtual.lorawan.propagation import PathLoss
 from judder.virtual.lorawan.station import Station
 from judder.virtual.lorawan.timeline import Timeline
 
-# Preamble symbols a modem needs to see before it locks (of 8; LoRaWAN radios open windows for 6 at least).
-LOCK_SYMBOLS = 5
 NOISE_FIGURE_DB = 6.0
 # An emission is forgotten so long after its end: longer than any receiver stays open for one frame.
 _KEEP_US = 30_000_000

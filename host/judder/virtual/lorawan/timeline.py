@@ -201,6 +201,7 @@ class Timeline:
             self._closed = True
             for member in self._members:
                 self.stop(member)
+            self._moved.notify_all()
         if self._thread is not None:
             self._thread.join(5)
             self._thread = None
