@@ -60,10 +60,10 @@ class Radio:
     def power_on(self) -> None:
         pass
 
-    def select(self) -> None:
+    def select(self, now_us: int) -> None:
         pass
 
-    def deselect(self) -> None:
+    def deselect(self, now_us: int) -> None:
         pass
 
     def exchange(self, data: bytes, now_us: int) -> bytes:
