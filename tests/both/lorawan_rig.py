@@ -166,7 +166,7 @@ class Rig:
         nonce = int.from_bytes(sent.frame[17:19], "little")
         self.join_nonce += 1
         self.nwk, self.app = air.keys(APP_KEY, self.join_nonce, NET_ID, nonce)
-        self.dev_addr = b"\x26\x01" + bytes((self.join_nonce >> 8, self.join_nonce & 0xFF))
+        self.dev_addr = b"\x26\x01" + bytes((self.join_nonce >> 8 & 0xFF, self.join_nonce & 0xFF))
         self.counter = 0
         return air.accept(APP_KEY, self.join_nonce, NET_ID, self.dev_addr, settings, delay, cf_list)
 

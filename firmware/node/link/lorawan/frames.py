@@ -33,7 +33,6 @@ _UP_CONFIRMED = 0x80
 _DOWN_CONFIRMED = 0xA0
 
 _COUNTERS = 0x10000
-LAST_COUNTER = 0xFFFFFFFF
 PHY_BYTES = 255  # longest PHYPayload: MACPayload of 250, MHDR and MIC
 OVERHEAD = 13  # MHDR, DevAddr, FCtrl, FCnt, FPort, MIC
 
@@ -128,7 +127,7 @@ def downlink(frame, nwk, app, dev_addr: bytes, last: int, limit: int):
     if counter <= last:
         counter += _COUNTERS
     mic = bytes(frame[end:])
-    if counter > LAST_COUNTER or _mic(nwk, 1, address, counter, frame, end) != mic:
+    if counter > 0xFFFFFFFF or _mic(nwk, 1, address, counter, frame, end) != mic:
         # Only to tell an old frame sent again from a bad one.
         if counter >= _COUNTERS and _mic(nwk, 1, address, counter - _COUNTERS, frame, end) == mic:
             return REPLAY

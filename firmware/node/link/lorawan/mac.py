@@ -12,7 +12,7 @@ from node.link.lorawan import IDLE, SAVE, TRANSMIT, WAIT, LorawanError, airtime,
 from node.link.lorawan.commands import DEVICE_TIME, LINK_CHECK, ask, fitting
 from node.link.lorawan.receiver import AIR, ALONE, DATA, EMPTY, JOIN, REST, Receiver
 from node.link.lorawan.record import COUNTERS_AHEAD, NONCES_AHEAD, pack, recover
-from node.link.lorawan.session import LAST_NONCE
+from node.link.lorawan.session import LAST_COUNTER, LAST_NONCE
 
 _OPTION_BYTES = 15
 # The shortest alarm: room that answers may not take from a message.
@@ -54,7 +54,7 @@ class Mac(Receiver):
             raise LorawanError("port", "port %d: application ports are 1 to 223" % port)
         if len(payload) > self._longest():
             raise LorawanError("length", "%d bytes, at most %d now: shorten it" % (len(payload), self._longest()))
-        if session.fcnt_up > frames.LAST_COUNTER:
+        if session.fcnt_up > LAST_COUNTER:
             if self._root is None:
                 raise LorawanError("counter", "FCntUp is used up: give the node new keys")
             session.joined = False
@@ -112,7 +112,7 @@ class Mac(Receiver):
             if self._alone < _ALONE_MOST and self._answers_first(len(message[1])):
                 return self._data(now_ms, ALONE)
             return self._data(now_ms, DATA)
-        if (session.ack_due or session.more_due) and self._chain < _CHAIN and session.fcnt_up <= frames.LAST_COUNTER:
+        if (session.ack_due or session.more_due) and self._chain < _CHAIN and session.fcnt_up <= LAST_COUNTER:
             if now_ms < self._owed_ms:
                 return WAIT, self._owed_ms
             return self._data(now_ms, EMPTY)
@@ -185,7 +185,7 @@ class Mac(Receiver):
         session.usable_channels()
         longest = self._longest()
         port, payload, confirmed = self._message if kind == DATA else (None, b"", False)
-        if len(payload) > longest or session.fcnt_up > frames.LAST_COUNTER:
+        if len(payload) > longest or session.fcnt_up > LAST_COUNTER:
             # A lower data rate since send(), the application has to shorten it; or no number is left.
             self._fail()
             return _IDLE

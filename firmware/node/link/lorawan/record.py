@@ -216,7 +216,7 @@ def recover(region, identity, stored, awake, now_ms: int) -> Session:
         kept.fcnt_up = kept.fcnt_reserved
         kept.dev_nonce = kept.nonce_reserved
         joining = kept.joining
-        if joining.began_ms is not None:
+        if joining.began_ms is not None or not kept.joined:
             # After power-up the hours count afresh, air-time that is used does not come back: a node that browns out
             # while it joins must not send for ever (TR007-1.1 section 4.1.2). One request may be missing in it.
             joining.began_ms = now_ms

@@ -8,6 +8,7 @@ from node.link.lorawan.duty import Budget, JoinLimit
 
 ANSWER_BYTES = 32  # sixteen DlChannelAns; answers past it are left out (L2 1.0.4 section 5)
 LAST_NONCE = 0xFFFF
+LAST_COUNTER = 0xFFFFFFFE  # of FCntUp; the number after it says that there is none left
 NONE = -1
 
 _JOIN_DELAY_S = 5
