@@ -167,7 +167,11 @@ def _state(bits: int) -> str:
     parts = [f"zone {zone}" if zone else "zone not rated", f"alarm {level}"]
     if axis:
         parts.append(f"worst axis {axis}")
-    parts += [name.replace("_", " ") for name, on in zip(words.STATE_ATTRIBUTES[3:], quality, strict=True) if on]
+    parts += [
+        name.replace("_", " ")
+        for name, on in zip(words.STATE_ATTRIBUTES[words.STATE_FLAGS_AT :], quality, strict=True)
+        if on
+    ]
     return ", ".join(parts)
 
 

@@ -42,7 +42,7 @@ class Record(_Made):
         """Everything as JSON can carry it: bytes in hex, axes as {"x", "y", "z"} or null, kind first."""
         out: dict[str, Any] = {"kind": self.kind}
         for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            out[field.name] = _plain(getattr(self, field.name))
+            out[field.name] = plain(getattr(self, field.name))
         return out
 
 
@@ -303,21 +303,22 @@ class Unknown(Record):
     items: tuple[Any, ...] = ()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a record as JSON can carry it."""
     if isinstance(value, Axes):
         axes = {"x": value.x, "y": value.y, "z": value.z}
         return None if all(axis is None for axis in axes.values()) else axes
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).hex()
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     return value
 
 
 def _shown(key: int, value: int | str | bytes) -> tuple[str, Any]:
     for number, name, _kind, _low, _high, _default, secret, _meaning in settings.SETTINGS:
         if number == key:
-            return name, settings.to_text(name, value) if secret else _plain(value)
-    return str(key), _plain(value)
+            return name, settings.to_text(name, value) if secret else plain(value)
+    return str(key), plain(value)

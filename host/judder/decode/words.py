@@ -18,6 +18,8 @@ STATE_ATTRIBUTES = (
     "sensor_fault",
 )
 
+STATE_FLAGS_AT = STATE_ATTRIBUTES.index("clipped")  # words before, truth values from here
+
 
 class States(dict[int, State]):
     """State bits -> words, filled as states turn up (fewer than 1,200 are valid). KeyError for one that is not
