@@ -62,10 +62,10 @@ class _Record:
 class Audit:
     """violations: everything found, in order. Stations without a board's clock (gateways, attackers) are not judged.
 
-    confirmed_tries: how often a confirmed uplink may be sent altogether where NbTrans is less.
+    confirmed_tries: how often a confirmed uplink may be sent altogether where NbTrans is less; L2 1.0.4 says NbTrans.
     """
 
-    def __init__(self, air: Air, plan: Plan, confirmed_tries: int = 8) -> None:
+    def __init__(self, air: Air, plan: Plan, confirmed_tries: int = 1) -> None:
         self.violations: list[Violation] = []
         self.confirmed_tries = confirmed_tries
         self._plan = plan

@@ -41,12 +41,14 @@ class Life:
     forgiven: bool = False
 
     def __post_init__(self) -> None:
+        self._longest = 0  # N of the frame at hand
         self.settings = self.session.settings.copy()
 
     def forgive(self) -> None:
         """Its device has lost its memory."""
         self.ack_due, self.due, self.sticky = False, [], []
         self.forgiven = self.backoff.unsure = True
+        self.settings.power = 0  # it may have lost the last LinkADRReq; its channels it must still know
 
     def counter_of(self, frame: DataFrame) -> int | None:
         """The 32-bit counter under which this session has signed the frame."""
@@ -80,6 +82,9 @@ class Life:
         if again:
             found += self._repetition(frame)
         else:
+            tuning = emission.tuning
+            dr = self.plan.up_dr(tuning.sf, tuning.bandwidth_hz)
+            self._longest = 0 if dr is None else self.settings.max_payload_up(dr)
             found += self._answers(frame, fcnt)
             self.fcnt, self.payload, self.times = fcnt, frame.payload, 1
             self.frames += 1
@@ -127,13 +132,25 @@ class Life:
             return found
         answers = [one for one in commands if not (one[0] in mac.ASKED_BY_DEVICE and not one[1])]
         for wanted in self.sticky:
-            answers = self._take(wanted, answers, found, "again ")
-        for wanted in self.due:
+            answers = self._take_again(wanted, answers, found, frame)
+        for wanted in self._that_fit(answers):
             answers = self._take(wanted, answers, found, "")
         found += [("MAC answer", f"nobody asked for {mac.NAMES[cid]}Ans {payload.hex()}") for cid, payload in answers]
         self.sticky += [answer for answer in self.due if answer.sticky]
         self.due = []
         return found
+
+    def _that_fit(self, answers: list[Command]) -> list[Answer]:
+        """What is due; a device need not keep more answers than FOpts holds, and leaves the last ones out."""
+        given = 0
+        size = 0
+        for wanted in self.due:
+            if given >= len(answers) or answers[given][0] != wanted.cid:
+                break
+            given += 1
+            size += 1 + len(wanted.payload)
+        full = given < len(self.due) and size + 1 + len(self.due[given].payload) > frames.MAX_FOPTS
+        return self.due[:given] if full else self.due
 
     def _take(self, wanted: Answer, answers: list[Command], found: Found, how: str) -> list[Command]:
         """The first answer to the same request, off the list; a note if there is none or it is wrong."""
@@ -143,6 +160,17 @@ class Life:
                     found.append(("MAC answer", f"{wanted} {how}expected, got {answer[1].hex()}"))
                 return answers[:place] + answers[place + 1 :]
         found.append(("MAC answer", f"{wanted} {how}expected, got none"))
+        return answers
+
+    def _take_again(self, wanted: Answer, answers: list[Command], found: Found, frame: DataFrame) -> list[Command]:
+        """An answer that went out before may be left out of a frame that has no room for it."""
+        missing: Found = []
+        answers = self._take(wanted, answers, missing, "again ")
+        needed = 1 + len(wanted.payload)
+        size = len(frame.payload) + len(frame.fopts) + needed
+        if frame.port != 0 and (len(frame.fopts) + needed > frames.MAX_FOPTS or size > self._longest):
+            missing = [one for one in missing if not one[1].endswith("got none")]
+        found += missing
         return answers
 
     # --- rates, channels, sizes

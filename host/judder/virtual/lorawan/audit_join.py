@@ -39,7 +39,8 @@ class Joining:
         elif since_us < 11 * _HOUR_US:
             from_us, limit_us, name = first_us + _HOUR_US, _NEXT_US, "hours 2 to 11"
         else:
-            from_us, limit_us, name = max(first_us + 11 * _HOUR_US, now_us - 24 * _HOUR_US), _DAILY_US, "24 hours"
+            days = (since_us - 11 * _HOUR_US) // (24 * _HOUR_US)
+            from_us, limit_us, name = first_us + (11 + 24 * days) * _HOUR_US, _DAILY_US, "24 hours"
         used_us = sum(airtime_us for start_us, airtime_us in self.spent if start_us >= from_us)
         return f"{used_us / 1e6:.1f} s in the {name}, {limit_us / 1e6:g} s allowed" if used_us > limit_us else ""
 
