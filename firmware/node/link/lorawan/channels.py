@@ -84,12 +84,12 @@ class Plan:
             return rate is not None and (rate[1] == 500000) == (channel >= FIXED_125)
         return bool(self.up[channel]) and (self.rates[channel] & 0x0F) <= data_rate <= (self.rates[channel] >> 4)
 
-    def any_for(self, mask, data_rate: int) -> bool:
-        """Whether one of these channels carries a data rate."""
+    def count(self, mask, data_rate: int) -> int:
+        """How many of these channels carry a data rate. Of a fixed plan all of 125 kHz carry DR0."""
+        count = 0
         for channel in range(self._region.channels):
-            if self._on(mask, channel) and self.carries(channel, data_rate):
-                return True
-        return False
+            count += self._on(mask, channel) and self.carries(channel, data_rate)
+        return count
 
     # --- what the network says
 
@@ -122,16 +122,7 @@ class Plan:
 
     def lawful(self, mask, data_rate: int) -> bool:
         """Whether a mask leaves something to send on; FCC 15.247 wants at least two channels of 125 kHz to hop on."""
-        if self._region.fcc and data_rate < 4:
-            return self.narrow(mask) >= 2
-        return any(mask)
-
-    def narrow(self, mask) -> int:
-        """How many of the channels of 125 kHz of a fixed plan are on."""
-        count = 0
-        for channel in range(min(FIXED_125, self._region.channels)):
-            count += self._on(mask, channel)
-        return count
+        return any(mask) and not (self._region.fcc and data_rate < 4 and self.count(mask, 0) < 2)
 
     def take_cf_list(self, cf_list: bytes) -> None:
         """CFList of a join accept; one that is not for this kind of plan, or leaves no channel, is ignored."""

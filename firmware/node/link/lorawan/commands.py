@@ -150,7 +150,7 @@ def _link_adr(session, block: bytes) -> int:
         region.rate(region.up, data_rate)
         and data_rate >= region.lowest(session.dwell)
         and region.rx1(data_rate, session.rx1_offset, session.dwell) is not None
-        and (not status or plan.any_for(mask, data_rate))
+        and (not status or plan.count(mask, data_rate))
     ):
         status |= 2
     if power == _KEEP or power <= region.powers:

@@ -162,7 +162,7 @@ class Mac(Receiver):
         data_rate = plan.join_data_rate(joining.attempts, self._identity.data_rate)
         rate = self._region.rate(self._region.up, data_rate)
         time_us = airtime.time_on_air_us(rate[0], rate[1], 23)
-        wait_ms = max(joining.wait_ms(now_ms, time_us), session.budget.quiet_ms - now_ms, self._not_before_ms - now_ms)
+        wait_ms = max(joining.wait_ms(now_ms, time_us), self._held_ms(now_ms))
         if wait_ms > 0:
             return WAIT, now_ms + wait_ms
         if session.dev_nonce >= session.nonce_reserved:
@@ -200,7 +200,7 @@ class Mac(Receiver):
         self._kind = kind
         self._data_rate = session.data_rate
         self._size = 12 + len(options) + (0 if port is None else 1 + len(payload))
-        wait_ms = max(session.budget.quiet_ms, self._not_before_ms) - now_ms
+        wait_ms = self._held_ms(now_ms)
         if wait_ms > 0:
             return WAIT, now_ms + wait_ms
         action = self._transmit(now_ms, session.plan.mask, session.power)
@@ -224,13 +224,15 @@ class Mac(Receiver):
             port,
             payload,
         )
+        if kind == ALONE:
+            # All answers to a frame go in one; what that cannot hold is cut off (L2 1.0.4 section 5).
+            session.answers = session.answers[:carried]
+            self._alone += 1
         self._carried = carried
         self._acknowledged = session.ack_due
         self._repeats = session.nb_trans
         session.fcnt_up += 1
         session.uplinks += 1
-        if kind == ALONE:
-            self._alone += 1
         if kind != DATA:
             self._chain += 1
         # Counts without ADR as well where an answer was due: a network that lost us is noticed either way.
@@ -241,10 +243,14 @@ class Mac(Receiver):
     def _retransmit(self, now_ms: int) -> tuple:
         """The same frame again, on another channel (L2 1.0.4 section 4.3.1.3)."""
         session = self.session
-        wait_ms = max(session.budget.quiet_ms, self._not_before_ms) - now_ms
+        wait_ms = self._held_ms(now_ms)
         if wait_ms > 0:
             return WAIT, now_ms + wait_ms
         return self._transmit(now_ms, session.plan.mask, session.power)
+
+    def _held_ms(self, now_ms: int) -> int:
+        """How long nothing may be sent, whatever the channel."""
+        return max(self.session.budget.quiet_ms, self._not_before_ms) - now_ms
 
     def _transmit(self, now_ms: int, mask, power: int) -> tuple:
         """The frame of that size and data rate goes out, or WAIT until a channel is free."""

@@ -22,13 +22,8 @@ _COUNTS = "<HHII"
 _TIMES = "<IIHBIHB"
 _CRC = "<I"
 
-_JOINED = 1
-_HEARD = 2
-_JOIN_NONCE = 4
-_ACK = 8
-_MORE = 16
-_BEGAN = 32
-_EIRP = 64
+# Bits of the flags: joined; a downlink, a join accept was taken; acknowledgement due, more to come; joining began;
+# MaxEIRP was set; from here on dwell time.
 _DWELL_SHIFT = 7
 
 # 17 bits hold any frequency of a region as steps of 100 Hz above its lowest one, and 0 for none.
@@ -38,18 +33,10 @@ _MASK = 0x1FFFF
 
 def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes:
     """The blob, with reservations as given."""
-    flags = session.dwell << _DWELL_SHIFT
-    for flag, on in (
-        (_JOINED, session.joined),
-        (_HEARD, session.fcnt_down != NONE),
-        (_JOIN_NONCE, session.join_nonce != NONE),
-        (_ACK, session.ack_due),
-        (_MORE, session.more_due),
-        (_BEGAN, session.joining.began_ms is not None),
-        (_EIRP, session.eirp != NONE),
-    ):
-        if on:
-            flags |= flag
+    joining = session.joining
+    flags = session.dwell << _DWELL_SHIFT | session.joined
+    flags |= (session.fcnt_down != NONE) << 1 | (session.join_nonce != NONE) << 2 | session.ack_due << 3
+    flags |= session.more_due << 4 | (joining.began_ms is not None) << 5 | (session.eirp != NONE) << 6
     rx2 = session.rx2_hz // 100
     join_nonce = max(session.join_nonce, 0)
     out = struct.pack(_HEAD, VERSION, session.identity.tag(session.region))
@@ -84,7 +71,6 @@ def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes
         session.uplinks & 0xFFFFFFFF,
         session.downs & 0xFFFFFFFF,
     )
-    joining = session.joining
     began_ms = now_ms if joining.began_ms is None else joining.began_ms
     out += struct.pack(
         _TIMES,
@@ -117,15 +103,15 @@ def unpack(session, blob: bytes, now_ms: int) -> None:
     at += struct.calcsize(_FIELDS)
     flags = v[2]
     session.dwell = flags >> _DWELL_SHIFT
-    session.joined = bool(flags & _JOINED)
-    session.ack_due = bool(flags & _ACK)
-    session.more_due = bool(flags & _MORE)
+    session.joined = bool(flags & 1)
+    session.ack_due = bool(flags & 8)
+    session.more_due = bool(flags & 16)
     session.dev_addr, session.nwk_s_key, session.app_s_key, session.fcnt_up = v[3:7]
     session.fcnt_reserved = session.fcnt_up + v[7]
-    session.fcnt_down = v[8] if flags & _HEARD else NONE
+    session.fcnt_down = v[8] if flags & 2 else NONE
     session.dev_nonce = v[9]
     session.nonce_reserved = v[9] + v[10]
-    session.join_nonce = v[11] | v[12] << 16 if flags & _JOIN_NONCE else NONE
+    session.join_nonce = v[11] | v[12] << 16 if flags & 4 else NONE
     session.data_rate = v[13] >> 4
     session.power = v[13] & 0x0F
     session.nb_trans = v[14] >> 4
@@ -134,7 +120,7 @@ def unpack(session, blob: bytes, now_ms: int) -> None:
     session.rx2_data_rate = v[15] & 0x0F
     session.rx2_hz = (v[16] | v[17] << 16) * 100
     session.max_duty = v[18] >> 4
-    session.eirp = v[18] & 0x0F if flags & _EIRP else NONE
+    session.eirp = v[18] & 0x0F if flags & 64 else NONE
     session.adr_count = v[19]
     session.floor = v[20]
     session.joins, session.join_failures, session.uplinks, session.downs = struct.unpack_from(_COUNTS, blob, at)
@@ -146,7 +132,7 @@ def unpack(session, blob: bytes, now_ms: int) -> None:
     at += struct.calcsize(_TIMES)
     session.budget.quiet_ms = then_ms + quiet
     joining = session.joining
-    joining.began_ms = then_ms - 1000 * since if flags & _BEGAN else None
+    joining.began_ms = then_ms - 1000 * since if flags & 32 else None
     joining.used_ms, joining.span, joining.attempts = used, span, attempts
     joining.next_ms = then_ms + wait
     for i in range(len(session.budget.empty_ms)):

@@ -193,13 +193,14 @@ class Session:
         power_dbm = eirp_dbm - 2 * power - identity.antenna_gain_db
         if region.fcc:
             # Over 500 kHz, and with fewer than 50 channels to hop on (RP002 section 2.5.3).
-            most_dbm = 26 if bandwidth_hz == 500000 else 30 if self.plan.narrow(self.plan.mask) >= 50 else 21
+            most_dbm = 26 if bandwidth_hz == 500000 else 30 if self.plan.count(self.plan.mask, 0) >= 50 else 21
             power_dbm = min(power_dbm, most_dbm)
         return power_dbm
 
     def usable_channels(self) -> None:
         """No data rate is left without a channel."""
-        if not self.plan.any_for(self.plan.mask, self.data_rate):
-            self.plan.enable_defaults()
-            if not self.plan.any_for(self.plan.mask, self.data_rate):
+        plan = self.plan
+        if not plan.count(plan.mask, self.data_rate):
+            plan.enable_defaults()
+            if not plan.count(plan.mask, self.data_rate):
                 self.data_rate = self.region.lowest(self.dwell)
