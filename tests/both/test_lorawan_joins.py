@@ -378,3 +378,12 @@ def test_identities_are_checked():
     )
     for make, given in cases:
         assert raises(LorawanError, make, *given).reason == "identity", given
+    # A second window the region has not, or this node has no modulation for.
+    for region, given in (
+        ("eu868", {"rx2_data_rate": 7}),
+        ("eu868", {"rx2_hz": 923300000}),
+        ("us915", {"rx2_data_rate": 3}),
+        ("in865", {"rx2_data_rate": 6}),
+        ("as923-4", {"rx2_hz": 923200000}),
+    ):
+        assert raises(LorawanError, Rig, region, abp(**given)).reason == "identity", (region, given)

@@ -428,10 +428,33 @@ def test_another_identity_starts_afresh_but_reuses_no_dev_nonce():
         other.mac.join()
         other.run()
         assert int.from_bytes(other.sent[0].frame[17:19], "little") == 8
-    # Another region is another identity too, and ABP of the same node.
-    assert not Rig("in865", made.identity, stored=blob).mac.session.joined
+    # ABP of the same node.
     other = Rig(identity=abp(), stored=blob)
     assert other.mac.session.fcnt_up == 0 and other.mac.session.dev_addr == ADDRESS
+
+
+def test_another_region_or_window_keeps_the_counters():
+    made = joined()
+    made.send(b"x")
+    for memory in ({"stored": made.stored}, {"awake": made.mac.state(made.now_ms)}):
+        for region, given in (("in865", {}), ("us915", {}), ("us915", {"sub_band": 2})):
+            other = Rig(region, otaa(**given), now_ms=made.now_ms, **memory)
+            state = other.mac.session
+            assert not state.joined and state.join_nonce == 1 and state.dev_nonce >= 1
+            assert state.data_rate == 0 and state.region.name == region
+    # The same keys with the same numbers would be the same keystream twice.
+    made = Rig()
+    for _ in range(3):
+        made.send(b"x")
+    for region, given in (("in865", {}), ("us915", {}), ("eu868", {"rx1_delay_s": 5}), ("eu868", {"rx2_data_rate": 3})):
+        other = Rig(region, abp(**given), stored=made.stored)
+        other.send(b"x")
+        assert other.up().counter == 64, (region, given)
+        assert other.mac.session.rx1_delay_s == given.get("rx1_delay_s", 1)
+        other = Rig(region, abp(**given), stored=made.stored, awake=made.mac.state(made.now_ms), now_ms=made.now_ms)
+        other.send(b"x")
+        assert other.up().counter == 3, (region, given)
+        assert other.mac.session.rx2_data_rate == given.get("rx2_data_rate", other.region.rx2_data_rate)
 
 
 def test_abp_goes_on_with_its_own_keys():
@@ -451,12 +474,16 @@ def test_abp_goes_on_with_its_own_keys():
 
 def test_settings_that_are_no_identity_may_change():
     made = joined(adr=True)
-    made.send(b"x")
+    made.command(b"\x03\x53\x07\x00\x03")
+    assert (made.mac.session.data_rate, made.mac.session.power, made.mac.session.nb_trans) == (5, 3, 3)
     made.identity.adr = False
+    made.identity.data_rate = 2
     made.identity.antenna_gain_db = 5
     made.sleep()
     made.send(b"x")
-    assert made.up().counter == 1 and not made.up().adr and made.sent[-1].power_dbm == 11
+    assert made.up().counter == 2 and not made.up().adr
+    assert (made.sent[-1].power_dbm, made.sent[-1].sf) == (11, 10)
+    assert made.mac.session.nb_trans == 1
 
 
 def test_a_node_that_browns_out_while_it_joins_falls_silent():

@@ -51,10 +51,19 @@ Results
                        application still has it and sends it again.
 
 send() raises LorawanError with a reason of: "busy", "port", "length", "counter" (FCntUp used up and no way to join),
-"nonce" (DevNonce used up). regions.find raises it with "region", session.otaa and abp with "identity".
+"nonce" (DevNonce used up). regions.find raises it with "region"; session.otaa and abp, and Mac, with "identity".
 """
 
 from judder_core.errors import JudderError
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        """On CPython; MicroPython's compiler puts the number where the name stands."""
+        return value
+
 
 SAVE = 1
 TRANSMIT = 2

@@ -58,7 +58,7 @@ class JoinLimit:
         """How long a request of that air-time has to wait, 0 or less for not at all."""
         if self.began_ms is None:
             return 0
-        span, limit_ms, end_ms = self._span(now_ms)
+        span, limit_ms, end_ms, _share = self._span(now_ms)
         next_ms = self.next_ms
         if span == self.span and self.used_ms + time_us // 1000 + 1 > limit_ms:
             next_ms = max(next_ms, self.began_ms + end_ms)
@@ -68,22 +68,21 @@ class JoinLimit:
         """A request goes out; the next one half to one and a half of an even share of the span later."""
         if self.began_ms is None:
             self.began_ms = now_ms
-        span = self._span(now_ms)[0]
+        span, _limit_ms, _end_ms, share = self._span(now_ms)
         if span != self.span:
             self.span = span
             self.used_ms = 0
         self.used_ms += time_us // 1000 + 1
-        share = (100, 1000, 9931)[min(span, 2)]
         self.next_ms = now_ms + time_us * share // 1000 * (128 + below(random, 256)) // 256
         self.attempts += 1
 
     def _span(self, now_ms: int) -> tuple:
-        """(number, air-time allowed, end) of the span we are in, in ms since it began."""
+        """(number, air-time allowed, end, times the air-time that an even share is) of the span we are in, in ms."""
         since_ms = now_ms - self.began_ms
         if since_ms < _HOUR_MS:
-            return 0, 36000, _HOUR_MS
+            return 0, 36000, _HOUR_MS, 100
         if since_ms < 11 * _HOUR_MS:
-            return 1, 36000, 11 * _HOUR_MS
+            return 1, 36000, 11 * _HOUR_MS, 1000
         day = (since_ms - 11 * _HOUR_MS) // (24 * _HOUR_MS)
         # A byte in the state; days more than 254 apart cannot meet.
-        return 2 + day % 254, 8700, 11 * _HOUR_MS + (day + 1) * 24 * _HOUR_MS
+        return 2 + day % 254, 8700, 11 * _HOUR_MS + (day + 1) * 24 * _HOUR_MS, 9931

@@ -6,6 +6,7 @@ are little-endian. A frame that is not right gives the index of its reason in RE
 FCtrl of an uplink: ADR, ADRACKReq, ACK, ClassB, length of FOpts; of a downlink: ADR, RFU, ACK, FPending, length.
 """
 
+from node.link.lorawan import const
 from node.link.lorawan.crypto import Key, block_of
 
 ADR = 0x80
@@ -25,14 +26,14 @@ COMMAND = 7
 FULL = 8
 
 # MHDR: type in bits 7-5, major version 0.
-_JOIN_REQUEST = 0x00
-_JOIN_ACCEPT = 0x20
-_UP = 0x40
-_DOWN = 0x60
-_UP_CONFIRMED = 0x80
-_DOWN_CONFIRMED = 0xA0
+_JOIN_REQUEST = const(0x00)
+_JOIN_ACCEPT = const(0x20)
+_UP = const(0x40)
+_DOWN = const(0x60)
+_UP_CONFIRMED = const(0x80)
+_DOWN_CONFIRMED = const(0xA0)
 
-_COUNTERS = 0x10000
+_COUNTERS = const(0x10000)
 PHY_BYTES = 255  # longest PHYPayload: MACPayload of 250, MHDR and MIC
 OVERHEAD = 13  # MHDR, DevAddr, FCtrl, FCnt, FPort, MIC
 

@@ -8,20 +8,20 @@ In REST the next step is chosen: a record to save, a repetition, a join request,
 own, the application's message, an empty frame that the network waits for. One uplink is under way at a time.
 """
 
-from node.link.lorawan import IDLE, SAVE, TRANSMIT, WAIT, LorawanError, airtime, frames
+from node.link.lorawan import IDLE, SAVE, TRANSMIT, WAIT, LorawanError, airtime, const, frames
 from node.link.lorawan.commands import DEVICE_TIME, LINK_CHECK, ask, fitting
 from node.link.lorawan.receiver import AIR, ALONE, DATA, EMPTY, JOIN, REST, Receiver
 from node.link.lorawan.record import COUNTERS_AHEAD, NONCES_AHEAD, pack, recover
 from node.link.lorawan.session import LAST_COUNTER, LAST_NONCE
 
-_OPTION_BYTES = 15
+_OPTION_BYTES = const(15)
 # The shortest alarm: room that answers may not take from a message.
-_MESSAGE_BYTES = 11
+_MESSAGE_BYTES = const(11)
 # Uplinks of its own in a row that the network can draw from a node, and frames of answers before a message.
-_CHAIN = 8
-_ALONE_MOST = 3
+_CHAIN = const(8)
+_ALONE_MOST = const(3)
 
-_ADR_ACK_LIMIT = 64
+_ADR_ACK_LIMIT = const(64)
 _IDLE = (IDLE,)
 
 

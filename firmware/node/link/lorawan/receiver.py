@@ -3,7 +3,7 @@
 mac.Mac is built on this; the states are drawn there.
 """
 
-from node.link.lorawan import RECEIVE, airtime, frames
+from node.link.lorawan import RECEIVE, airtime, const, frames
 from node.link.lorawan.channels import below
 from node.link.lorawan.commands import obey, settle
 from node.link.lorawan.crypto import Key
@@ -20,11 +20,11 @@ DATA = 2  # the application's message
 ALONE = 3  # answers on port 0
 EMPTY = 4
 
-_DOWNLINKS = 4
+_DOWNLINKS = const(4)
 
 # RETRANSMIT_TIMEOUT: 2 s, one more or less (RP002 section 2.3).
-_RETRY_MS = 1000
-_RETRY_SPREAD_MS = 2001
+_RETRY_MS = const(1000)
+_RETRY_SPREAD_MS = const(2001)
 
 
 class Receiver:

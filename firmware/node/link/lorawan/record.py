@@ -1,34 +1,36 @@
 """A session as bytes, through deep sleep and power loss.
 
 One blob serves both: in RTC memory it is exact; from flash the counters start where the reservation ends, because any
-of the numbers before it may have been used. A blob: version, tag of the identity, fields, CRC-32; at most 256 bytes.
+of the numbers before it may have been used. A blob: version, tags of the identity, fields, CRC-32; at most 256 bytes.
 """
 
 import binascii
 import struct
 
+from node.link.lorawan import const
 from node.link.lorawan.session import NONE, Session
 
 VERSION = 1
 COUNTERS_AHEAD = 64  # FCntUp and
 NONCES_AHEAD = 8  # DevNonce reserved in flash at a time
 
-_HEAD = "<BI"
-# Saved at (48 bits), flags, DevAddr, keys, FCntUp and how many more are reserved, FCntDown, the same of DevNonce,
+_HEAD = "<BII"
+_HEAD_BYTES = const(9)
+# Saved at (40 bits), flags, DevAddr, keys, FCntUp and how many more are reserved, FCntDown, the same of DevNonce,
 # JoinNonce (24 bits), data rate and power, NbTrans and delay, RX1 offset and RX2 rate, RX2 frequency (24), duty cycle
 # and EIRP, ADR counter, floor steps.
-_FIELDS = "<IHH4s16s16sIBIIBHBBBBHBBHB"
+_FIELDS = "<IBH4s16s16sIBIIBHBBBBHBBHB"
 _COUNTS = "<HHII"
-_TIMES = "<IIHBIHB"
+_TIMES = "<IIHBIBB"
 _CRC = "<I"
 
 # Bits of the flags: joined; a downlink, a join accept was taken; acknowledgement due, more to come; joining began;
 # MaxEIRP was set; from here on dwell time.
-_DWELL_SHIFT = 7
+_DWELL_SHIFT = const(7)
 
 # 17 bits hold any frequency of a region as steps of 100 Hz above its lowest one, and 0 for none.
-_BITS = 17
-_MASK = 0x1FFFF
+_BITS = const(17)
+_MASK = const(0x1FFFF)
 
 
 def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes:
@@ -39,11 +41,11 @@ def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes
     flags |= session.more_due << 4 | (joining.began_ms is not None) << 5 | (session.eirp != NONE) << 6
     rx2 = session.rx2_hz // 100
     join_nonce = max(session.join_nonce, 0)
-    out = struct.pack(_HEAD, VERSION, session.identity.tag(session.region))
+    out = struct.pack(_HEAD, VERSION, *session.identity.tags(session.region))
     out += struct.pack(
         _FIELDS,
         now_ms & 0xFFFFFFFF,
-        now_ms >> 32 & 0xFFFF,
+        now_ms >> 32 & 0xFF,
         flags,
         session.dev_addr,
         session.nwk_s_key,
@@ -79,7 +81,7 @@ def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes
         joining.used_ms,
         joining.span,
         _left(joining.next_ms, now_ms),
-        joining.attempts & 0xFFFF,
+        joining.attempts & 0xFF,
         session.plan.banks,
     )
     for empty_ms in session.budget.empty_ms:
@@ -96,25 +98,29 @@ def pack(session, now_ms: int, fcnt_reserved: int, nonce_reserved: int) -> bytes
     return out + struct.pack(_CRC, binascii.crc32(out) & 0xFFFFFFFF)
 
 
-def unpack(session, blob: bytes, now_ms: int) -> None:
-    """Take over a blob that sound() accepted and whose tag is ours, with its reservations."""
-    at = struct.calcsize(_HEAD)
-    v = struct.unpack_from(_FIELDS, blob, at)
-    at += struct.calcsize(_FIELDS)
+def _counters(session, v) -> None:
+    """What must not come back, from the fields of a blob."""
+    session.fcnt_up = v[6]
+    session.fcnt_reserved = v[6] + v[7]
+    session.fcnt_down = v[8] if v[2] & 2 else NONE
+    session.dev_nonce = v[9]
+    session.nonce_reserved = v[9] + v[10]
+    session.join_nonce = v[11] | v[12] << 16 if v[2] & 4 else NONE
+
+
+def unpack(session, blob: bytes, v: tuple, now_ms: int) -> None:
+    """Take over a blob that sound() accepted and whose tags are ours, with its reservations. v: its fields."""
+    at = _HEAD_BYTES + struct.calcsize(_FIELDS)
     flags = v[2]
     session.dwell = flags >> _DWELL_SHIFT
     session.joined = bool(flags & 1)
     session.ack_due = bool(flags & 8)
     session.more_due = bool(flags & 16)
-    session.dev_addr, session.nwk_s_key, session.app_s_key, session.fcnt_up = v[3:7]
-    session.fcnt_reserved = session.fcnt_up + v[7]
-    session.fcnt_down = v[8] if flags & 2 else NONE
-    session.dev_nonce = v[9]
-    session.nonce_reserved = v[9] + v[10]
-    session.join_nonce = v[11] | v[12] << 16 if flags & 4 else NONE
-    session.data_rate = v[13] >> 4
+    session.dev_addr, session.nwk_s_key, session.app_s_key = v[3:6]
+    _counters(session, v)
     session.power = v[13] & 0x0F
     session.nb_trans = v[14] >> 4
+    session.settle_rate(v[13] >> 4)
     session.rx1_delay_s = v[14] & 0x0F
     session.rx1_offset = v[15] >> 4
     session.rx2_data_rate = v[15] & 0x0F
@@ -177,19 +183,24 @@ def _order(session) -> tuple:
 
 def recover(region, identity, stored, awake, now_ms: int) -> Session:
     """The session to go on with, from flash and RTC memory; a new one where neither is of use."""
-    tag = identity.tag(region)
+    tags = identity.tags(region)
     found = []
     nonce = 0
     for blob in (stored, awake):
         session = None
         if sound(blob):
-            if struct.unpack_from(_HEAD, blob)[1] == tag:
-                session = Session(region, identity)
-                unpack(session, blob, now_ms)
-            else:
+            _version, keys, setup = struct.unpack_from(_HEAD, blob)
+            v = struct.unpack_from(_FIELDS, blob, _HEAD_BYTES)
+            if keys != tags[0]:
                 # Another identity's: of no use but for DevNonce, which must not come back for the same JoinEUI.
-                v = struct.unpack_from(_FIELDS, blob, struct.calcsize(_HEAD))
                 nonce = max(nonce, v[9] + v[10])
+            else:
+                session = Session(region, identity)
+                if setup == tags[1]:
+                    unpack(session, blob, v, now_ms)
+                else:
+                    # Region or windows were set anew: OTAA joins again, ABP goes on with its counters.
+                    _counters(session, v)
         found.append(session)
     kept, awake = found
     if awake is not None and (kept is None or _order(awake) >= _order(kept)):

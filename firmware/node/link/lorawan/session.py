@@ -39,15 +39,18 @@ class Identity:
         self.rx2_data_rate = 15
         self.rx2_hz = 0
 
-    def tag(self, region) -> int:
-        """Tells blobs of this identity from others."""
-        parts = (region.name.encode(), self.join_eui, self.dev_eui, self.app_key)
+    def tags(self, region) -> tuple:
+        """(of the keys, of the settings a session is built on): whose a blob is, and whether it still fits."""
+        parts = (self.join_eui, self.dev_eui, self.app_key)
+        setup = (region.name, self.sub_band)
         if not self.otaa:
-            parts = (region.name.encode(), self.dev_addr, self.nwk_s_key, self.app_s_key)
-        crc = 0
-        for part in parts:
-            crc = binascii.crc32(part, crc)
-        return crc & 0xFFFFFFFF
+            parts = (self.dev_addr, self.nwk_s_key, self.app_s_key)
+            setup += (self.rx1_delay_s, self.rx2_data_rate, self.rx2_hz)
+        return _crc(b"".join(parts)), _crc(repr(setup).encode())
+
+
+def _crc(data: bytes) -> int:
+    return binascii.crc32(data) & 0xFFFFFFFF
 
 
 def otaa(dev_eui: bytes, join_eui: bytes, app_key: bytes) -> Identity:
@@ -96,6 +99,8 @@ class Session:
             if identity.rx2_data_rate != 15:
                 self.rx2_data_rate = identity.rx2_data_rate
             self.rx2_hz = identity.rx2_hz or region.rx2_hz
+            if not (region.rate(region.down, self.rx2_data_rate) and region.usable(self.rx2_hz)):
+                raise LorawanError("identity", "%s has no RX2 like that: set data rate and frequency" % region.name)
 
     def start(self, dev_addr: bytes, data_rate: int) -> None:
         """Defaults of a new session; keys and what a join accept says come on top."""
@@ -118,11 +123,15 @@ class Session:
         self.answered = 0  # bytes of answers that went out before
         self.ack_due = self.more_due = False
         self.plan.reset()
-        if not self.identity.adr:
-            data_rate = self.identity.data_rate
-        self.data_rate = max(data_rate, region.lowest(self.dwell))
-        if region.rate(region.up, self.data_rate) is None:
-            self.data_rate = region.lowest(self.dwell)
+        self.settle_rate(data_rate)
+
+    def settle_rate(self, data_rate: int) -> None:
+        """Use this data rate; without ADR that of the settings, full power and no repetitions (L2 1.0.4 4.3.1.1)."""
+        region, identity = self.region, self.identity
+        if not identity.adr:
+            data_rate, self.power, self.nb_trans = identity.data_rate, 0, 1
+        lowest = region.lowest(self.dwell)
+        self.data_rate = max(data_rate, lowest) if region.rate(region.up, data_rate) else lowest
 
     def unheard(self) -> bool:
         """An uplink went without downlink: ADR back-off (L2 1.0.4 section 4.3.1.1). True: time to join again.
