@@ -26,7 +26,8 @@ Requests
     mac.battery        0 external supply, 1..254 level, 255 unknown (the default): for DevStatusAns
 
 Work: next(now_ms) gives ONE action, the same again until what it waits for has been told:
-    (SAVE, blob)                    write blob to flash, then saved(now_ms). Nothing is sent that depends on it before.
+    (SAVE, blob)                    write blob to flash, then saved(now_ms). Nothing is sent that depends on it before;
+                                    where flash refuses, nothing at all: try again later.
     (TRANSMIT, frame, frequency_hz, sf, bandwidth_hz, power_dbm)   put state(now_ms) into RTC memory, transmit, then
                                     sent(now_ms) at the end of the last symbol; not_sent(now_ms) when the radio failed.
                                     frame: memoryview, valid until sent. power_dbm: conducted, antenna gain deducted.

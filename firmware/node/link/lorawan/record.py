@@ -10,6 +10,7 @@ import struct
 from node.link.lorawan import const
 from node.link.lorawan.session import NONE, Session
 
+# Whatever comes after it has to read the counters of this one: for ABP a blob ignored is a keystream used twice.
 VERSION = 1
 COUNTERS_AHEAD = 64  # FCntUp and
 NONCES_AHEAD = 8  # DevNonce reserved in flash at a time
