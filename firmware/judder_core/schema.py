@@ -52,6 +52,13 @@ HELLO_FIELDS = (
     ("boots",            "int", "1",    1, 0, _U32, "starts since power-on, wakes from deep sleep included"),
     ("link_failures",    "int", "1",    1, 0, _U32, "failed connections or sends since power-on"),
     ("downlinks_refused", "int", "1",   1, 0, _U32, "downlinks that did not decode or were not allowed, since power-on"),
+    ("joins",            "int", "1",    1, 0, _U16, "times it joined a LoRaWAN network, since power-on"),
+    ("join_failures",    "int", "1",    1, 0, _U16, "join requests that were not answered, since power-on"),
+    ("uplinks",          "int", "1",    1, 0, _U32, "LoRaWAN frame counter of the next uplink"),
+    ("downlinks",        "int", "1",    1, 0, _U32, "LoRaWAN downlinks taken, since power-on"),
+    ("data_rate",        "int", "1",    1, 0, 15,   "LoRaWAN data rate, DR"),
+    ("rssi",             "int", "dBm",  1, -200, 50, "of the last downlink"),
+    ("snr",              "int", "dB",   4, -128, 127, "of the last downlink"),
 )
 
 READING_FIELDS = (
@@ -200,12 +207,13 @@ METRICS = (
 )
 
 RESET_CAUSES = ("unknown", "power-on", "hard reset", "watchdog", "deep sleep", "soft reset")
-HELLO_FLAGS = ("synthetic signal", "not provisioned", "clock not set", "sensor fault", "safe mode")
+HELLO_FLAGS = ("synthetic signal", "not provisioned", "clock not set", "sensor fault", "safe mode", "radio fault")
 HELLO_SYNTHETIC = 1 << 0
 HELLO_NOT_PROVISIONED = 1 << 1
 HELLO_CLOCK_NOT_SET = 1 << 2
 HELLO_SENSOR_FAULT = 1 << 3
 HELLO_SAFE_MODE = 1 << 4
+HELLO_RADIO_FAULT = 1 << 5
 
 # Index 0 of the sensor tables: none fitted. In settings, index 0 reads "board": take what board.toml names.
 VIBRATION_SENSORS = ("none", "synthetic", "iis3dwb", "adxl345", "adxl355", "lis2dw12", "lis3dh", "mpu6050")
@@ -216,7 +224,7 @@ SPECTRUM_LINES = 8
 SPECTRUM_BANDS = 4
 
 CAPTURE_CONTENTS = ("waveform",)
-ACK_STATUSES = ("done", "refused", "unknown action", "out of range", "not settable", "failed")
+ACK_STATUSES = ("done", "refused", "unknown action", "out of range", "not settable", "failed", "taken back")
 COMMAND_ACTIONS = ("settings", "request", "reboot")
 REQUESTS = ("hello", "reading", "capture", "spectrum")
 

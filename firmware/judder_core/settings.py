@@ -12,6 +12,7 @@ from judder_core import cbor, schema, zones
 from judder_core.errors import SettingsError
 
 _ON_OFF = ("off", "on")
+REGIONS = ("eu868", "us915", "au915", "as923-1", "as923-2", "as923-3", "as923-4", "in865")
 # Quantities with a warning and a danger limit, and the unit in the limits' names.
 _LIMITS = (
     ("acceleration_rms", "mg"),
@@ -39,7 +40,7 @@ SETTINGS = (
     (16, "watchdog_s",    "int", 10, 3600, 120, False, "a node that hangs this long restarts itself"),
     (17, "sample_rate_hz", "int", 0, 32000, 0, False, "asked of the accelerometer, which takes the nearest it has; 0: its usual one"),
     # how it talks
-    (20, "link",          "choice", schema.LINKS, 0, 0, False, "serial: framed lines on the console; wifi: MQTT"),
+    (20, "link",          "choice", schema.LINKS, 0, 0, False, "serial: framed lines on the console; wifi: MQTT; lorawan: radio or modem of the board"),
     (21, "wifi_ssid",     "text", 0, 32, "", False, "name of the wireless network"),
     (22, "wifi_password", "text", 0, 63, "", True,  "its password; empty: an open network"),
     (23, "mqtt_host",     "text", 0, 128, "", False, "broker: name or address"),
@@ -99,11 +100,34 @@ SETTINGS = (
     (88, "baseline_warning_percent", "int", 0, 10000, 0, False, "acceleration and envelope RMS with no limit of their own: of the baseline"),
     (89, "baseline_danger_percent",  "int", 0, 10000, 0, False, "the same; 0: off"),
     (90, "change_rule", "choice", _ON_OFF, 0, 1, False, "machine rated: warn when velocity is 0.25 x B/C above or below its baseline"),
+    # LoRaWAN; join_eui and what follows of identity and keys are what the network server knows the node by
+    (100, "lorawan_region",     "choice", REGIONS, 0, 0, False, "frequency plan of the place"),
+    (101, "lorawan_activation", "choice", ("otaa", "abp"), 0, 0, False, "otaa: the node joins; abp: dev_addr and session keys are given"),
+    (102, "join_eui",    "bytes", 8, 8,   b"", False, "of the join server; empty: all zeros, as ChirpStack takes it"),
+    (103, "dev_eui",     "bytes", 8, 8,   b"", False, "empty: the node's id"),
+    (104, "app_key",     "bytes", 16, 16, b"", True,  "otaa: root key of this node alone, made at provisioning"),
+    (105, "dev_addr",    "bytes", 4, 4,   b"", False, "abp: address the network gave"),
+    (106, "nwk_s_key",   "bytes", 16, 16, b"", True,  "abp: network session key of this node alone"),
+    (107, "app_s_key",   "bytes", 16, 16, b"", True,  "abp: application session key of this node alone"),
+    (108, "lorawan_sub_band",  "int", 0, 8, 0, False, "us915, au915: the eight channels the gateways listen on, 1 to 8; 0: all"),
+    (109, "lorawan_adr",       "choice", _ON_OFF, 0, 1, False, "on: the network chooses data rate and power"),
+    (110, "lorawan_data_rate", "int", 0, 7, 0, False, "DR the node begins with; without ADR the one it keeps"),
+    (111, "lorawan_confirm",   "choice", ("none", "alarms", "all"), 0, 1, False, "what the network server has to acknowledge; each answer costs a gateway air-time"),
+    (112, "lorawan_max_eirp_dbm", "int", 0, 36, 0, False, "most the node radiates; 0: what the region allows"),
+    (113, "antenna_gain_db",   "int", -20, 20, 2, False, "of the antenna, losses of its cable deducted"),
+    (114, "lorawan_rx1_delay_s",   "int", 1, 15, 1, False, "abp: first receive window; otaa: the network says"),
+    (115, "lorawan_rx2_data_rate", "int", 0, 15, 15, False, "abp: DR of the second window; 15: the region's"),
+    (116, "lorawan_rx2_hz",        "int", 0, 1020000000, 0, False, "abp: frequency of the second window; 0: the region's"),
+    (117, "revert_after", "int", 0, 64, 8, False, "settings that came over the air are taken back after so many failures to deliver; 0: never"),
 )
 # fmt: on
 
-# COMMAND may not touch these over the air: identity and secrets go in at provisioning only.
-OVER_THE_AIR_REFUSED = (1, 2, 20, 21, 22, 23, 24, 25, 26, 27, 28)
+# Key of a record and no setting: its settings came over the air with this tag and have not proved themselves yet.
+ON_TRIAL = 0
+
+# COMMAND may not touch these over the air: identity, secrets, and which network the node is in, go in at provisioning
+# only.
+OVER_THE_AIR_REFUSED = (1, 2, 20, 21, 22, 23, 24, 25, 26, 27, 28, 100, 101, 102, 103, 104, 105, 106, 107)
 
 
 def row(key_or_name: "int | str") -> "tuple[int, str, str, object, int, object, bool, str]":
@@ -190,7 +214,10 @@ def check_together(values: "dict[str, int | str | bytes]") -> None:
     if isinstance(password, str) and 0 < len(password.encode()) < 8:
         _clash("wifi_password", "8 to 63 characters (WPA), or empty for an open network")
     if values["link"] == schema.LINKS.index("lorawan"):
-        _clash("link", "this version has no LoRaWAN yet; serial and wifi work")
+        needed = ("dev_addr", "nwk_s_key", "app_s_key") if values["lorawan_activation"] else ("app_key",)
+        for name in needed:
+            if not values[name]:
+                _clash(name, "link lorawan needs it with this activation")
     if values["link"] == schema.LINKS.index("wifi"):
         if not values["wifi_ssid"]:
             _clash("wifi_ssid", "link wifi needs the name of the network")

@@ -6,13 +6,13 @@ main() is what the loader calls: run until Ctrl-C (then the REPL) or a crash (th
 """
 
 import gc
-import os
 import sys
 
 import board
 
 from judder_core import line, schema
-from node import commands, config, cycle, delivery, modes, parts, report
+from judder_core.errors import JudderError
+from node import commands, config, cycle, delivery, keep, links, modes, parts, report, trial
 from node.alarm.engine import Engine
 from node.dsp import decimate, envelope, features, fft, moments, spectrum, stats
 from node.hal import clock as ticks
@@ -42,8 +42,10 @@ class Node:
         self.state = state
         self.clock = ticks.Clock()
         self._shift_ms = 0
+        asleep_ms = 0
         if cause == power.DEEP_SLEEP:
             self.clock.resume(state.uptime_ms, state.planned_ms, state.slept_at_ms)
+            asleep_ms = self.clock.uptime_ms() - state.uptime_ms
         else:
             # The clock starts at nought; messages kept over the restart were measured before that.
             self._shift_ms = state.uptime_ms
@@ -62,6 +64,7 @@ class Node:
         # Record whose spectra went out last.
         self._spectrum_of = 0
         self.say = say
+        self.keep = keep.Keep(state, self.clock, self.tick, asleep_ms)
         if self.config.provisioned:
             self._compose(values)
         self.started_ms = self.clock.uptime_ms()
@@ -94,16 +97,17 @@ class Node:
             self.engine,
         )
         self.battery = parts.battery(board)
-        if schema.LINKS[values["link"]] == "wifi":
-            from node.link.wifi import Wifi
-
-            self.link = Wifi(values, self.node_id, os.urandom, say=self.say)
+        try:
+            self.link = links.make(board, values, self.node_id, self.console, self.keep, self.say)
+        except (JudderError, OSError, ValueError) as error:
+            self.say("link %s: %s; messages go to the console" % (schema.LINKS[values["link"]], error))
         self.commands = commands.Commands(self.config, self.state.downlinks_refused)
         self.delivery = delivery.Delivery(Outbox(OUTBOX_MESSAGES), self.link, build, self.clock, self.tick)
         self.delivery.dropped = self.state.dropped
         self.failures_before = self.state.link_failures
         self.engine.restore(self.state.alarm)
         self.delivery.thaw(self.state.queue, self._shift_ms)
+        self.trial = trial.Trial(self.config, self.state, self.link, self.delivery, build, self.say)
 
     # --- messages
 
@@ -136,6 +140,10 @@ class Node:
             named["downlinks_refused"] = self.state.downlinks_refused
             if self.cycle.fault or self.wiring_fault:
                 flags |= schema.HELLO_SENSOR_FAULT
+            if self.link.fault:
+                flags |= schema.HELLO_RADIO_FAULT
+            for name, value in self.link.report():
+                named[name] = value
         else:
             flags |= schema.HELLO_NOT_PROVISIONED
         named["flags"] = flags
@@ -209,6 +217,8 @@ class Node:
 
     def obey(self) -> bool:
         """Handle downlinks. True when there is something new to send or do."""
+        if self.trial.judge(self.clock.uptime_ms()):
+            self.restart()
         for payload in self.link.poll():
             answer, todo = self.commands.handle(payload)
             if answer is not None:
@@ -278,6 +288,7 @@ class Node:
         """
         self._count()
         self.state.alarm = self.engine.state()
+        self.state.session = self.link.session()
         if freeze:
             self.state.queue = self.delivery.freeze()
             self.state.dropped = self.delivery.dropped
@@ -336,8 +347,6 @@ def run() -> None:
         if node.values["machine_group"] and node.engine.machine.reason:
             say("not rated: " + node.engine.machine.reason)
         node.announce(True)
-        if schema.LINKS[node.values["link"]] not in ("serial", "wifi"):
-            say("this firmware has no link %s; messages go to the console" % schema.LINKS[node.values["link"]])
     (modes.duty if node.values["mode"] == 0 else modes.continuous)(node)
 
 

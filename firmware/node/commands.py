@@ -4,8 +4,6 @@ handle(payload) -> (values of the ACK or None, what the application is to do: a 
     ("hello",) ("reading",) ("capture", axis) ("spectrum",) ("restart",)
 """
 
-import binascii
-
 from judder_core import cbor, codec, schema, settings
 from judder_core.errors import JudderError, SettingsError
 
@@ -36,7 +34,7 @@ class Commands:
         tag, action, argument, changes = values
         status, detail, todo = _UNKNOWN_ACTION, 2, None
         if action == _SETTINGS:
-            status, detail = self._settings(changes)
+            status, detail = self._settings(changes, 0 if tag is None else tag)
             if status == _DONE:
                 todo = ("restart",)
         elif action == _REQUEST:
@@ -59,7 +57,7 @@ class Commands:
             return _DONE, 0, (name, axis)
         return _DONE, 0, (name,)
 
-    def _settings(self, changes) -> tuple:
+    def _settings(self, changes, tag: int) -> tuple:
         config = self._config
         if not config.provisioned:
             return _REFUSED, 0
@@ -74,15 +72,10 @@ class Commands:
                 record[key] = settings.check(key, changes[key])
             except SettingsError:
                 return _OUT_OF_RANGE, key
-        payload = cbor.encode(record)
         try:
-            settings.unpack(payload)
+            config.change(record, tag)
         except SettingsError as error:
             return _OUT_OF_RANGE, error.key
-        try:
-            config.records.save(payload)
         except (OSError, ValueError):
             return _FAILED, 0
-        config.payload = payload
-        config.crc = binascii.crc32(payload) & 0xFFFFFFFF
         return _DONE, 0

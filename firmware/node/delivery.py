@@ -29,6 +29,8 @@ class Delivery:
         self._flying = None
         self._failed = None
         self.dropped = 0
+        # Whether every message has to be acknowledged by the other side, whatever the link would ask for.
+        self.insist = False
 
     def put(self, kind: int, values: list, measured_ms: int) -> None:
         """Queue a message measured at `measured_ms` of the clock."""
@@ -61,7 +63,7 @@ class Delivery:
             self._outbox.ack(number)
             self.dropped += 1
             return True
-        outcome = link.send(data, True, number == self._failed)
+        outcome = link.send(data, self.insist, number == self._failed)
         if outcome is None:
             self._flying = number
         else:
@@ -69,7 +71,10 @@ class Delivery:
         return outcome is not False
 
     def flush(self, budget_ms: int, linger_ms: int = 0) -> bool:
-        """Work until everything is acknowledged and then `linger_ms` more for downlinks. True when it all went."""
+        """Work until everything is acknowledged and then `linger_ms` more for downlinks. True when it all went.
+
+        Ends early when the link cannot send before the time is over.
+        """
         now_ms = self._clock.uptime_ms()
         end_ms = now_ms + budget_ms
         quiet_end_ms = None
@@ -77,7 +82,9 @@ class Delivery:
             self._tick()
             busy = self.pump(0 if not len(self._outbox) and not linger_ms else 20)
             now_ms = self._clock.uptime_ms()
-            if len(self._outbox) or busy:
+            if len(self._outbox) and self._flying is None and self._link.pause_ms() > end_ms - now_ms:
+                break
+            if len(self._outbox) or busy or self._link.busy():
                 quiet_end_ms = None
             elif quiet_end_ms is None:
                 quiet_end_ms = now_ms + linger_ms

@@ -11,8 +11,6 @@ from node.hal import power
 
 _DAY_MS = 86400000
 _UNPROVISIONED_HELLO_MS = 10000
-# The broker hands over what it kept for a sleeping node as soon as that subscribes.
-_LINGER_MS = 300
 _BACKLOG = 8
 _CATCH_UP_MS = 500
 
@@ -92,11 +90,13 @@ def deliver(node, budget_ms: int, urgent: bool) -> None:
     if state.link_skip and not urgent:
         state.link_skip -= 1
         return
-    linger_ms = 0 if node.link is node.console else _LINGER_MS
+    linger_ms = node.link.linger_ms
     done = node.delivery.flush(budget_ms, linger_ms)
     if node.obey():
         done = node.delivery.flush(budget_ms, linger_ms)
         node.obey()
+    # A link that has to wait has not failed.
+    done = done or node.link.pause_ms() > 0
     state.link_streak = 0 if done else min(state.link_streak + 1, 4)
     # Jitter: nodes that lost the same access point must not come back together.
     state.link_skip = 0 if done else os.urandom(1)[0] % (1 << state.link_streak)

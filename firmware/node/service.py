@@ -19,7 +19,7 @@ import board
 
 from judder_core import settings
 from judder_core.errors import JudderError
-from node import config, parts
+from node import config, keep, parts
 from node.dsp import orientation
 from node.hal import identity, partition, power, watchdog
 from node.sensors import SensorError
@@ -54,6 +54,7 @@ def describe() -> None:
             "generation": held.records.generation,
             "settings_sha256": _sha256(held.payload) if held.provisioned else None,
             "settings_fault": held.fault or None,
+            "lorawan_record": Records(partition.find("cfg"), keep.FIRST_SECTOR).load() is not None,
             "vibration_sensor": parts.vibration_name(board, held.values),
             "temperature_sensor": parts.temperature_name(board, held.values),
             "reset_cause": power.reset_cause(),

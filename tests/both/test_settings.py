@@ -149,7 +149,7 @@ def test_as_people_write_them():
 
 def test_secrets_are_never_shown():
     secrets = [row[1] for row in settings.SETTINGS if row[6]]
-    assert secrets == ["node_key", "wifi_password", "mqtt_password"]
+    assert secrets == ["node_key", "wifi_password", "mqtt_password", "app_key", "nwk_s_key", "app_s_key"]
     for name in secrets:
         assert settings.to_text(name, b"hunter2hunter2") == "(set)"
         assert settings.to_text(name, b"") == "(not set)"

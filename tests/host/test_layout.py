@@ -9,13 +9,13 @@ import pytest
 from judder.device import layout, partitions
 from judder.errors import BoardError, FlashError
 
-# DESIGN section 3, 4 MB board: (label, offset, size).
+# DESIGN section 3, 4 MB board: (label, offset, size); cfg two sectors larger, for what a LoRaWAN link keeps.
 DESIGN = {
     "vfs": (0x200000, 0x40000),
     "app_a": (0x240000, 0x90000),
     "app_b": (0x2D0000, 0x90000),
-    "cfg": (0x360000, 0x4000),
-    "ring": (0x364000, 0x9C000),
+    "cfg": (0x360000, 0x6000),
+    "ring": (0x366000, 0x9A000),
 }
 # Stock MicroPython, ports/esp32/partitions-4MiB.csv.
 STOCK = {"nvs": (0x9000, 0x6000), "phy_init": (0xF000, 0x1000), "factory": (0x10000, 0x1F0000)}

@@ -10,15 +10,19 @@ import types
 from collections.abc import Iterator
 
 import pytest
+from tests.powercut import Flash
 
 from judder_core import cbor, codec, schema, settings
 from node.alarm.engine import STATE_BYTES
 from node.commands import Commands
+from node.config import Config as RealConfig
 from node.delivery import Delivery
+from node.link import Link as Quiet
 from node.link.backoff import Backoff
 from node.link.serial import Serial
 from node.message import build
 from node.store.outbox import Outbox
+from node.store.records import Records
 
 ACKED, FAILED, WAITING = True, False, None
 
@@ -31,7 +35,7 @@ class Clock:
         return self.ms
 
 
-class Link:
+class Link(Quiet):
     """answers: what becomes of each message sent, in order: an outcome, or how many steps it waits for one."""
 
     def __init__(self, answers: list[object], limit: int = 4096) -> None:
@@ -54,7 +58,7 @@ class Link:
         return self.up and not self._left
 
     def send(self, message: bytes, confirmed: bool, repeat: bool = False) -> bool | None:
-        assert confirmed
+        assert not confirmed, "nothing is on trial"
         self.sent.append((message, repeat))
         answer = self.answers.pop(0) if self.answers else ACKED
         if isinstance(answer, bool):
@@ -323,46 +327,46 @@ def test_what_does_not_fit_is_left_out_from_the_end_and_counted(rtc: types.Modul
 # --- commands
 
 
-class Records:
-    def __init__(self, fails: bool = False) -> None:
-        self.saved: list[bytes] = []
-        self.fails = fails
+class Config(RealConfig):
+    """The real one on a flash in memory. writes: records saved since it was made; fails: flash takes no more."""
 
-    def save(self, payload: bytes) -> None:
-        if self.fails:
-            raise OSError(5)
-        self.saved.append(payload)
+    def __init__(self, values: dict | None = None, fails: bool = False, payload: bytes = b"") -> None:
+        self.flash = Flash(b"\xff" * 8192)
+        if values is not None:
+            Records(self.flash).save(payload or settings.pack({"revert_after": 0, **values}))
+        super().__init__(Records(self.flash))
+        self.flash.events.clear()
+        if fails:
+            self.records.save = self._fail  # type: ignore[method-assign]
 
+    def _fail(self, _payload: bytes) -> None:
+        raise OSError(5)
 
-class Config:
-    def __init__(self, values: dict | None = None, fails: bool = False) -> None:
-        self.records = Records(fails)
-        self.provisioned = values is not None
-        self.payload = settings.pack(values or {})
-        self.crc = binascii.crc32(self.payload)
+    def written(self) -> bytes:
+        """The record now in flash."""
+        return bytes(Records(self.flash).load() or b"")
 
 
 def command(action: int, argument: int | None = None, changes: dict | None = None, tag: int = 99) -> bytes:
     return codec.encode(schema.COMMAND, [tag, action, argument, changes])
 
 
-INTERVAL, BLOCK, SSID, WARNING = 11, 12, 21, 40
+INTERVAL, BLOCK, SSID, WARNING, REVERT = 11, 12, 21, 40, 117
 
 
 def test_settings_are_saved_whole_and_acknowledged_with_the_new_crc() -> None:
     config = Config({"interval_s": 60, "node_key": bytes(32)})
     answer, todo = Commands(config).handle(command(0, changes={INTERVAL: 5, WARNING: 300}))
-    values, _unknown = settings.unpack(config.records.saved[0])
+    values, _unknown = settings.unpack(config.written())
     assert (values["interval_s"], values["acceleration_rms_warning_mg"], values["node_key"]) == (5, 300, bytes(32))
-    assert answer == (99, 0, 0, binascii.crc32(config.records.saved[0]))
+    assert answer == (99, 0, 0, binascii.crc32(config.written()))
     assert todo == ("restart",)
 
 
 def test_settings_a_newer_host_put_there_stay() -> None:
-    config = Config({})
-    config.payload = cbor.encode({INTERVAL: 60, 999: 1})
+    config = Config({}, payload=cbor.encode({INTERVAL: 60, REVERT: 0, 999: 1}))
     Commands(config).handle(command(0, changes={INTERVAL: 5}))
-    assert cbor.decode(config.records.saved[0]) == {INTERVAL: 5, 999: 1}
+    assert cbor.decode(config.written()) == {INTERVAL: 5, REVERT: 0, 999: 1}
 
 
 @pytest.mark.parametrize(
@@ -385,7 +389,7 @@ def test_refused_settings_change_nothing(changes: dict | None, status: int, deta
     answer, todo = commands.handle(command(0, changes=changes))
     assert answer == (99, status, detail, before)
     assert todo is None
-    assert config.records.saved == []
+    assert config.flash.events == []
     assert commands.refused == 1
 
 

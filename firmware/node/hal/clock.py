@@ -5,6 +5,8 @@ clock = Clock(); clock.resume(base_ms); clock.uptime_ms()
 
 import time
 
+import machine
+
 ticks_ms = time.ticks_ms
 ticks_us = time.ticks_us
 ticks_diff = time.ticks_diff
@@ -19,6 +21,14 @@ _FIRST_YEAR = 2024
 def is_set() -> bool:
     """Whether somebody has set the wall clock since power-on."""
     return time.gmtime()[0] >= _FIRST_YEAR
+
+
+def set_unix(unix_s: int, ms: int = 0) -> None:
+    """Set the wall clock, to the second or better. unix_s: seconds since 1970, UTC."""
+    # A chip counts from 2000 or from 1970.
+    shift_s = 946684800 if time.gmtime(0)[0] == 2000 else 0
+    year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - shift_s)[:7]
+    machine.RTC().datetime((year, month, day, weekday, hour, minute, second, ms * 1000))
 
 
 def epoch_ms() -> int:

@@ -1,8 +1,8 @@
 """What survives deep sleep, resets and the watchdog, but not power-off: 2048 bytes of RTC memory.
 
-Layout: magic, version, CRC-32 of the rest, fixed fields, then items of length and bytes: what the alarms remember, and
-the queue. Anything that does not check out (power-on leaves garbage, another firmware another layout) is a fresh start,
-never an error.
+Layout: magic, version, CRC-32 of the rest, fixed fields, then items of length and bytes: what the alarms remember, what
+the link remembers, and the queue. Anything that does not check out (power-on leaves garbage, another firmware another
+layout) is a fresh start, never an error.
 """
 
 import binascii
@@ -13,7 +13,7 @@ import machine
 SIZE = 2048
 
 _MAGIC = b"JR"
-_VERSION = 2
+_VERSION = 3
 _HEAD = "<2sBBI"
 _HEAD_BYTES = 8
 # Field name and struct letter.
@@ -31,6 +31,7 @@ FIELDS = (
     ("crashes", "H"),
     ("link_streak", "B"),
     ("link_skip", "B"),
+    ("trial_failures", "H"),
 )
 _FORMAT = "<" + "".join([letter for _name, letter in FIELDS])
 _FIXED_BYTES = struct.calcsize(_FORMAT)
@@ -39,7 +40,8 @@ _MASKS = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF, "Q": 0xFFFFFFFFFFFFFFFF}
 
 
 class State:
-    """The fields as attributes, `alarm`: bytes of alarm.engine, at most 255, and `queue`: a list of bytes.
+    """The fields as attributes, `alarm` and `session`: bytes of alarm.engine and of the link, at most 256 each, and
+    `queue`: a list of bytes.
 
     `fresh`: nothing was found, this is a new start.
     """
@@ -47,7 +49,7 @@ class State:
     def __init__(self, memory=None):
         self._memory = machine.RTC() if memory is None else memory
         self.fresh = True
-        self.alarm = b""
+        self.alarm = self.session = b""
         self.queue = []
         for name, _letter in FIELDS:
             setattr(self, name, 0)
@@ -67,17 +69,22 @@ class State:
         at = _FIXED_BYTES
         items = []
         while at < len(body):
-            end = at + 1 + body[at]
-            items.append(body[at + 1 : end])
+            # The two of fixed use may be a byte longer than a byte can say.
+            head = 2 if len(items) < 2 else 1
+            end = at + head + (body[at] if head == 1 else body[at] | body[at + 1] << 8)
+            items.append(body[at + head : end])
             at = end
         self.alarm = items[0]
-        self.queue = items[1:]
+        self.session = items[1]
+        self.queue = items[2:]
         self.fresh = False
 
     def save(self) -> int:
         """Write everything; items of the queue that do not fit are left out from the end. Returns how many were."""
         values = [getattr(self, name) & _MASKS[letter] for name, letter in FIELDS]
-        body = struct.pack(_FORMAT, *values) + bytes((len(self.alarm),)) + self.alarm
+        body = struct.pack(_FORMAT, *values)
+        for item in (self.alarm, self.session):
+            body += struct.pack("<H", len(item)) + item
         left_out = 0
         for item in self.queue:
             if left_out or len(item) > 255 or len(body) + 1 + len(item) > SIZE - _HEAD_BYTES:

@@ -10,7 +10,7 @@ import time
 
 import network
 
-from node.link import ACKED, FAILED, WAITING, mqtt, stream
+from node.link import ACKED, FAILED, WAITING, Link, mqtt, stream
 from node.link.backoff import Backoff
 from node.link.mqtt_packets import MqttError
 
@@ -27,11 +27,14 @@ _LIMIT_BYTES = 2200  # one TCP segment or two; leaves the heap alone
 FAULTS = (OSError, MqttError, ValueError)  # ValueError: mbed TLS on a certificate it cannot read
 
 
-class Wifi:
+class Wifi(Link):
     """settings: values by name (judder_core.settings). node_id: 8 bytes. random: n -> n random bytes.
 
     say: called with one line of text when the state changes; for the console.
     """
+
+    # The broker hands over what it kept for a sleeping node as soon as that subscribes.
+    linger_ms = 300
 
     def __init__(self, settings: dict, node_id: bytes, random, say=None, wlan=None):
         self._ssid = settings["wifi_ssid"]
@@ -65,6 +68,7 @@ class Wifi:
 
     @property
     def refused(self) -> int:
+        """Too long or too many, as the MQTT client counts them."""
         return self._client.refused
 
     def ready(self) -> bool:
@@ -91,6 +95,7 @@ class Wifi:
         if self._sending and not self._client.pending():
             self._sending = False
             self._result = ACKED
+            self.proofs += 1
         return self._result
 
     def poll(self) -> list:

@@ -50,6 +50,16 @@ class Records:
             raise OSError("flash sector %d does not hold what was written" % (self._first + slot))
         self.generation = generation
 
+    def take_back(self) -> bool:
+        """Erase the newest record, so that the one before it is in force again. False, and nothing done, when there is
+        none before it. A power cut leaves the newest or the one before it. Raises OSError.
+        """
+        found = self._newest()
+        if found is None or record.parse(self._slot(1 - found[0])) is None:
+            return False
+        self._flash.erase(self._first + found[0])
+        return True
+
     def wipe(self) -> None:
         """Erase the record: older sector first, so that a power cut between the two can't bring an older one back."""
         found = self._newest()

@@ -34,6 +34,7 @@ Every setting with its range: judder provision --settings
 @click.option(
     "--keys", type=click.Path(path_type=Path), help="Folder that keeps the nodes' keys (default: your data folder)."
 )
+@click.option("--new-keys", is_flag=True, help="Draw a new LoRaWAN AppKey too: the network server has to be told.")
 @click.option("--no-self-test", is_flag=True, help="Do not run the node's self-test.")
 @click.option("--settings", "list_settings", is_flag=True, help="List every setting and what it allows, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: progress, then the report.")
@@ -41,6 +42,7 @@ def command(
     port: str | None,
     profile_path: Path | None,
     keys: Path | None,
+    new_keys: bool,
     no_self_test: bool,
     list_settings: bool,
     as_json: bool,
@@ -68,6 +70,7 @@ def command(
                 keys=keys or user_data_path("judder") / "nodes",
                 on_event=progress,
                 self_test=not no_self_test,
+                new_keys=new_keys,
             )
         except SelfTestFailed as error:
             progress.close()
@@ -93,6 +96,8 @@ def _print(report: object, as_json: bool) -> None:
     click.secho(
         f"{'PASS' if passed else 'FAIL'}  node {report.node}, settings generation {report.generation}", bold=True
     )
+    for name, value in report.lorawan.items():
+        click.echo(f"  {name:10} {value}")
     if report.key_file:
         click.echo(f"its key is kept in {report.key_file}")
 

@@ -63,6 +63,9 @@ def alarm(values: Values, extra: tuple[Any, ...]) -> records.Alarm:
     return record
 
 
+_SNR_DIVISOR = next(row[3] for row in schema.HELLO_FIELDS if row[0] == "snr")
+
+
 def hello(values: Values, extra: tuple[Any, ...]) -> records.Hello:
     given = dict(zip((row[0] for row in schema.HELLO_FIELDS), values, strict=True))
     return records.Hello.of(
@@ -83,6 +86,13 @@ def hello(values: Values, extra: tuple[Any, ...]) -> records.Hello:
         boots=given["boots"],
         link_failures=given["link_failures"],
         downlinks_refused=given["downlinks_refused"],
+        joins=given["joins"],
+        join_failures=given["join_failures"],
+        uplinks=given["uplinks"],
+        downlinks=given["downlinks"],
+        data_rate=given["data_rate"],
+        rssi_dbm=given["rssi"],
+        snr_db=None if given["snr"] is None else words.scaled(given["snr"], _SNR_DIVISOR),
         extra=extra,
     )
 

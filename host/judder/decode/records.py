@@ -177,7 +177,8 @@ class Alarm(Record):
 class Hello(Record):
     """A node that started, or its daily word. Versions as "1.2.3"; tls_library None when the node has none.
 
-    settings_crc: CRC-32 of the settings in force, 0 when not provisioned. flags: names of those set.
+    settings_crc: CRC-32 of the settings in force, 0 when not provisioned. flags: names of those set. joins and what
+    follows: of a LoRaWAN link.
     """
 
     kind: ClassVar[str] = "hello"
@@ -199,6 +200,13 @@ class Hello(Record):
     boots: int | None = None
     link_failures: int | None = None
     downlinks_refused: int | None = None
+    joins: int | None = None
+    join_failures: int | None = None
+    uplinks: int | None = None
+    downlinks: int | None = None
+    data_rate: int | None = None
+    rssi_dbm: int | None = None
+    snr_db: float | None = None
     extra: tuple[Any, ...] = ()
 
     @property

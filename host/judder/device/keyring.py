@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from judder.errors import InputError
@@ -40,6 +41,13 @@ class Keyring:
                 f"cannot keep the node's key in {self.folder}: {error.strerror}; name another folder with --keys"
             ) from error
         return path
+
+    def entries(self) -> Iterator[dict[str, object]]:
+        """Entries of every node kept here. Raises InputError as load() does."""
+        for path in sorted(self.folder.glob("*.json")):
+            entry = self.load(path.stem)
+            if entry is not None:
+                yield entry
 
     def load(self, node: str) -> dict[str, object] | None:
         """Entry of a node, or None. Raises InputError when the file is there and cannot be used."""

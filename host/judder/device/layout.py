@@ -46,7 +46,7 @@ _FIXED = (
     Partition("vfs",      TYPE_DATA, SUBTYPE_VFS,     0x200000, 0x040000),
     Partition("app_a",    TYPE_DATA, SUBTYPE_SLOT,    0x240000, 0x090000),
     Partition("app_b",    TYPE_DATA, SUBTYPE_SLOT,    0x2D0000, 0x090000, keep=True),
-    Partition("cfg",      TYPE_DATA, SUBTYPE_RAW,     0x360000, 0x004000, keep=True),
+    Partition("cfg",      TYPE_DATA, SUBTYPE_RAW,     0x360000, 0x006000, keep=True),
 )
 # fmt: on
 _RING_OFFSET = _FIXED[-1].end

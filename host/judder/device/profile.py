@@ -6,7 +6,8 @@
     link = "wifi"
     wifi_ssid = "plant"
 
-`node_id` and `node_key` do not belong in it: one comes from the chip, the other is made fresh for every node.
+`node_id`, `node_key` and `app_key` do not belong in it: the first comes from the chip, the keys are made for each node.
+Session keys of LoRaWAN's ABP are the network's; a profile that holds them is for one node.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from judder.zones import Machine
 from judder_core import settings
 
 Value = int | str | bytes
-_MADE_HERE = ("node_id", "node_key")
+_MADE_HERE = ("node_id", "node_key", "app_key")
 
 
 def from_table(table: Mapping[str, object]) -> dict[str, Value]:
@@ -48,7 +49,8 @@ def load(path: Path) -> dict[str, Value]:
         raise InputError(f"{path}: [settings] must be a section with a line for each setting")
     try:
         values = from_table(table)
-        settings.check_together({**settings.defaults(), **values})
+        made_later: dict[str, Value] = {"node_key": bytes(32), "app_key": bytes(16)}
+        settings.check_together({**settings.defaults(), **made_later, **values})
         return values
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}", error.name) from error
