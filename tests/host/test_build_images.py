@@ -9,6 +9,7 @@ import pytest
 
 from judder.device import assets, boards, build, images, layout
 from judder.errors import FlashError, InputError
+from judder_core import schema
 
 littlefs = importlib.import_module("littlefs")
 
@@ -152,3 +153,24 @@ def test_a_wheel_has_the_contract_once_and_builds_the_same(
     shutil.rmtree(wheel / "judder_core")
     monkeypatch.setattr(assets, "firmware", lambda: wheel)
     assert images.build(board).app_a == images.build(board, firmware=checkout).app_a
+
+
+def test_the_node_gets_the_tables_of_the_contract_without_their_words() -> None:
+    """They must differ in nothing else: a table read wrong would still compile."""
+    for name, tables in (("schema", [name for _number, name, _rows in schema.KINDS]), ("settings", ["SETTINGS"])):
+        path = Path(f"judder_core/{name}.py")
+        source = (assets.firmware() / path).read_text()
+        stripped: dict[str, object] = {}
+        exec(compile(build._for_node(path, source), name, "exec"), stripped)  # noqa: S102
+        whole: dict[str, object] = {}
+        exec(compile(source, name, "exec"), whole)  # noqa: S102
+        for table in tables:
+            key = table if table == "SETTINGS" else f"{table.upper()}_FIELDS"
+            here, there = whole[key], stripped[key]
+            assert isinstance(here, tuple) and isinstance(there, tuple)
+            assert [row[:-1] for row in here] == [row[:-1] for row in there]
+            assert {row[-1] for row in there} == {""} and all(row[-1] for row in here)
+        others = [key for key, value in whole.items() if key[0] != "_" and isinstance(value, (int, tuple))]
+        others = [key for key in (*others, "_LIMITS") if key in whole and key not in ("SETTINGS", "KINDS")]
+        assert [key for key in others if not key.endswith("_FIELDS") and whole[key] != stripped[key]] == []
+        assert build._for_node(Path("node/x.py"), source) == source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def compile_tree(
     With a board, its constants go in as `board.mpy`. firmware: another tree than the one that came with Judder.
     """
     firmware = assets.firmware() if firmware is None else firmware
-    jobs = [(relative, path.read_text(encoding="utf-8")) for relative, path in _sources(firmware)]
+    jobs = [(relative, _for_node(relative, path.read_text(encoding="utf-8"))) for relative, path in _sources(firmware)]
     if board is not None:
         jobs.append((Path("board.py"), board_module(board)))
 
@@ -106,6 +107,19 @@ def _sources(firmware: Path) -> Iterator[tuple[Path, Path]]:
             raise InputError(f"{firmware}: there is no folder {name}, so this is no firmware tree")
         for path in sorted(folder.rglob("*.py")):
             yield name / path.relative_to(folder), path
+
+
+# A row of a table of the contract: on one line, in a block that is formatted by hand, its meaning in words at the end.
+_TABLES = (Path("judder_core/schema.py"), Path("judder_core/settings.py"))
+_BLOCK = re.compile(r"^# fmt: off$.*?^# fmt: on$", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r'^(    \(.*,) +"(?:[^"\\]|\\.)*"\),$', re.MULTILINE)
+
+
+def _for_node(relative: Path, text: str) -> str:
+    """A module as the node gets it: the tables without their words, which nobody reads there; saves 15 KB of heap."""
+    if relative not in _TABLES:
+        return text
+    return _BLOCK.sub(lambda block: _ROW.sub(r'\1 ""),', block[0]), text)
 
 
 def _compile(text: str, destination: Path, arch: str, name: str) -> int:
