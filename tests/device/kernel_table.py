@@ -74,7 +74,7 @@ def velocity_parts() -> tuple[Part, ...]:
     points = READING_SAMPLES // 2
     bins = 990 * READING_SAMPLES * RECORD_BLOCKS / READING_RATE_HZ
     return (
-        Part(SPECTRUM, "_survey", (READING_SAMPLES / 2 * per,)),
+        Part(SPECTRUM, "_survey", (READING_SAMPLES / 8 * per, READING_SAMPLES / 4 * per, 0)),
         Part(SPECTRUM, "_load", (0, points / 4 * per, points / 4 * per)),
         *fft_parts(points, RECORD_SAMPLES, first=False),
         Part(FFT, "_split", (0, points / 2 * per)),
@@ -84,7 +84,7 @@ def velocity_parts() -> tuple[Part, ...]:
     )
 
 
-EIGHTH = (Part(DECIMATE, "_quarter", (1 / 8,)), Part(DECIMATE, "_half", (1 / 8,)))
+EIGHTH = (Part(DECIMATE, "_eighth", (1 / 8,)),)
 # Of the bins 24 are kept as peaks; insertion moves a few of them.
 PEAKS = (Part(SPECTRUM, "_peaks", (0, 0, 1)),)
 
@@ -130,8 +130,8 @@ KERNELS = (
         "envelope: smoothing", (Part(ENVELOPE, "_smooth", (1,)),), unit="point", c="smooth", reading=READING_SAMPLES / 4
     ),
     Kernel("decimation by 8", EIGHTH, c="half", c_units=8, reading=READING_SAMPLES, stream=True),
-    Kernel("decimation by 4", (Part(DECIMATE, "_pair", (1 / 2,)), Part(DECIMATE, "_half", (1 / 4,)))),
-    Kernel("decimation by 2", (Part(DECIMATE, "_widen", (1 / 2,)), Part(DECIMATE, "_half", (1 / 2,)))),
+    Kernel("decimation by 4", (Part(DECIMATE, "_quarter", (1 / 4,)),)),
+    Kernel("decimation by 2", (Part(DECIMATE, "_half", (1 / 2,)),)),
     Kernel("no decimation", (Part(DECIMATE, "_copy", (1 / 4,)),)),
     # In step with the record: a sample's share of it.
     Kernel("velocity of a record", velocity_parts(), xtensa_must=1.4, reading=READING_SAMPLES),
@@ -161,8 +161,6 @@ ONCE_A_BLOCK = {
     (ENVELOPE, "_take"),
     (ENVELOPE, "_keep"),
     (ENVELOPE, "_scale"),
-    (DECIMATE, "_recall"),
-    (DECIMATE, "_keep"),
     (FFT, "_table"),
     (SPECTRUM, "_weights"),
     (SPECTRUM, "root"),

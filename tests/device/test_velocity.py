@@ -35,7 +35,8 @@ def test_kernels_equal_their_twins(device: Target, built: Path, tmp_path: Path) 
     hann = (1 - np.cos(2 * np.pi * i / 4096)) / 2
     for block, line in zip(data.reshape(-1, 4096).astype(float), lines, strict=True):
         pairs = np.array(line.split(), dtype=float).reshape(-1, 2)
-        block = block - np.floor(block.mean() + 0.5)
+        # spectrum.survey's centre; what is left of a constant is nowhere but in bins 0 and 1.
+        block = block - np.floor(block[7::8].mean() + 0.5)
         span = np.abs(block).max()
         shift = 0
         while span and span * 2 ** (shift + 1) < 65536:

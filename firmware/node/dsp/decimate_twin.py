@@ -1,21 +1,22 @@
 """The functions of decimate.py in plain Python, written from the definitions: what the kernels have to equal, bit for
 bit."""
 
-HISTORY = 22
-STATE_WORDS = 30
+STATE_WORDS = 14
 
-_SUMS = 3
-_CARRY = 6
-_PAST = 8
+# Of the state: three words of the binomial filter, then two for a branch of one section, three for one of two.
+_FIRST = 3
+_SECOND = 7
+_CARRY = 13
 _LOWEST_DHZ = 29000
 
-# Half-band filter in 1/8192, all 23 taps.
-TAPS = (-15, 0, 56, 0, -146, 0, 330, 0, -740, 0, 2563, 4096, 2563, 0, -740, 0, 330, 0, -146, 0, 56, 0, -15)
+# All-pass sections (a, bits): a / 2**bits. For each halving those of a pair's first sample, and of its second.
+FIRST = (((1123, 11),), ((954, 13),))
+SECOND = (((434, 11), (402, 9)), ((449, 13), (466, 10)))
 
 
 def scale(factor: int) -> int:
     """Counts per unit of the output."""
-    return 1 if factor == 1 else 2
+    return 1 if factor == 1 else 4
 
 
 def ratio(rate_dhz: int) -> int:
@@ -30,63 +31,78 @@ def prime(factor: int, first: int, state) -> None:
     """Make the state one of a signal that has always been `first` counts."""
     if len(state) < STATE_WORDS:
         raise ValueError("state holds %d words, %d needed" % (len(state), STATE_WORDS))
-    for i in range(_SUMS):
-        state[i] = first
-    # What the sixth-order filter's input, all of it one value, has left in its three sums.
-    gain = 16 * first if factor == 8 else first
-    state[_SUMS] = (1 + 6 + 15 + 20 + 15) * gain
-    state[_SUMS + 1] = (1 + 6 + 15) * gain
-    state[_SUMS + 2] = gain
-    state[_CARRY] = 32768
-    for i in range(HISTORY):
-        state[_PAST + i] = 4 * first
+    state[0] = first + 32768
+    state[1] = state[2] = 5 * first + 32768
+    # The binomial filter's gain is 16, every even sample stands 32768 too high in it.
+    value = 16 * first + (8 * 32768 if factor == 8 else 0)
+    for i in range(_FIRST, _SECOND):
+        state[i] = value
+    for i in range(_SECOND, _CARRY):
+        state[i] = 2 * value
+    state[_CARRY] = 128 - (32 * 32768 if factor == 8 else 0)
 
 
-def decimate(factor: int, buf, first: int, n: int, state, scratch, out, at: int) -> None:
-    """buf[first:first + n] -> out[at:at + n // factor]. scratch is checked as the kernel does, and left alone."""
+def decimate(factor: int, buf, first: int, n: int, state, out, at: int) -> None:
+    """buf[first:first + n] -> out[at:at + n // factor]."""
     made = n // factor
     if factor not in (1, 2, 4, 8) or first & 7 or n & 7 or first < 0 or n < 0 or first + n > len(buf):
         raise ValueError("samples %d to %d of %d by %d" % (first, first + n, len(buf), factor))
     if at < 0 or at + made > len(out):
         raise ValueError("places %d to %d of %d" % (at, at + made, len(out)))
+    x = [buf[first + i] for i in range(n)]
     if factor == 1:
         for i in range(n):
-            out[at + i] = buf[first + i]
+            out[at + i] = x[i]
         return
-    if len(scratch) < HISTORY + 2 * made or len(state) < STATE_WORDS:
-        raise ValueError("scratch of %d words, %d needed" % (len(scratch), HISTORY + 2 * made))
-    samples = [buf[first + i] for i in range(n)]
+    if len(state) < STATE_WORDS:
+        raise ValueError("state holds %d words, %d needed" % (len(state), STATE_WORDS))
+    # Units of 1/16 count before the last halving but one, and it doubles them.
     if factor == 8:
-        wide = [value >> 8 for value in _sixth(_fourth(samples, state), state)]
+        x = _binomial(x, state)
     elif factor == 4:
-        wide = [value >> 4 for value in _sixth(samples, state)]
+        x = [16 * value for value in x]
     else:
-        wide = [4 * value for value in samples]
-    line = [state[_PAST + i] for i in range(HISTORY)] + wide
+        x = [32 * value for value in x]
+    if factor > 2:
+        x = _halved(x, FIRST, state, _FIRST)
+    x = _halved(x, SECOND, state, _SECOND)
+    offset = 32 * 32768 if factor == 8 else 0
     for i in range(made):
-        total = state[_CARRY]
-        for k in range(23):
-            total += TAPS[k] * line[2 * i + k]
-        out[at + i] = total >> 16
-        state[_CARRY] = total & 0xFFFF
-    for i in range(HISTORY):
-        state[_PAST + i] = line[2 * made + i]
+        total = x[i] + state[_CARRY]
+        out[at + i] = total >> 8
+        state[_CARRY] = total % 256 - offset
 
 
-def _fourth(x, state):
-    """1 4 6 4 1, every second output; state holds the last three inputs."""
-    x = [state[0], state[1], state[2]] + x
-    for i in range(3):
-        state[i] = x[len(x) - 3 + i]
-    return [x[i] + 4 * x[i + 1] + 6 * x[i + 2] + 4 * x[i + 3] + x[i + 4] for i in range(0, len(x) - 4, 2)]
-
-
-def _sixth(x, state):
-    """1 6 15 20 15 6 1, every second output; state holds what the inputs so far give to the next three outputs."""
-    r, s, t = state[_SUMS], state[_SUMS + 1], state[_SUMS + 2]
-    out = []
+def _binomial(x, state):
+    """1 4 6 4 1 about every even sample. state: the last even sample, then two sums 4 odd + even, the older first."""
+    found = []
     for i in range(0, len(x), 2):
-        out.append(r + 6 * x[i] + x[i + 1])
-        r, s, t = s + 20 * x[i] + 15 * x[i + 1], t + 6 * x[i] + 15 * x[i + 1], x[i + 1]
-    state[_SUMS], state[_SUMS + 1], state[_SUMS + 2] = r, s, t
-    return out
+        even = x[i] + 32768
+        found.append(even + 5 * state[0] + state[1] + state[2])
+        state[0] = even
+        state[1], state[2] = state[2], 4 * x[i + 1] + even
+    return found
+
+
+def _halved(x, branches, state, at):
+    """Of each pair: its first sample through one branch of all-passes, its second through another, added up.
+
+    state[at:]: for each branch its last input, and the last output of each section, which is the next one's input.
+    """
+    found = [0] * (len(x) // 2)
+    for turn, sections in enumerate(branches):
+        line = [x[i] for i in range(turn, len(x), 2)]
+        for a, bits in sections:
+            last, y = state[at], state[at + 1]
+            for i in range(len(line)):
+                product = (line[i] - y) * a
+                if not -(2**31) <= product < 2**31:
+                    raise ValueError("more than the kernel's words hold")
+                y = (product >> bits) + last
+                last, line[i] = line[i], y
+            state[at] = last
+            at += 1
+        state[at] = y
+        at += 1
+        found = [a + b for a, b in zip(found, line)]
+    return found

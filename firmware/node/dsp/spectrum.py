@@ -1,8 +1,8 @@
 """Viper kernels: a record of decimated samples -> Hann-windowed spectrum -> velocity power per bin, sums of it, its
 peaks. spectrum_twin.py defines them; velocity.py puts them together and knows units.
 
-    survey(record, n, out)                     mean and span, to choose the shift
-    load(record, n, mean, shift, work, table)  window and pack into work, first pass of the FFT included
+    survey(record, n, out)                     centre, and the shift that fills the FFT's words
+    load(record, n, centre, shift, work, table)  window and pack into work, first pass of the FFT included
     fft.finish(...), fft.real(...)             bins X[k] of the windowed record
     ceiling(work, first, last)                 how large bins are, for the exponent
     power(work, weights, first, last, shift)   bins -> P[k], velocity power, in the place of the real parts
@@ -29,11 +29,9 @@ _WORD_BITS = const(32)
 word.require(_WORD_BITS)
 
 # Words of survey's out.
-MEAN = 0
-SPAN = 1
-LOW = 2
-HIGH = 3
-SURVEY_WORDS = 4
+CENTRE = 0
+SHIFT = 1
+SURVEY_WORDS = 2
 
 # Words of total's out: sums of the lower and of the upper 16 bits.
 SUM_LOW = 0
@@ -44,35 +42,37 @@ PEAK_WORDS = 2 * PEAKS
 
 WEIGHTS = 1624
 
-# Droop of the decimator, taken back: 1 + a y + b y**2 + c y**3 in 2**-14, y = (k / 4096)**2.
-_DROOP = {1: (0, 0, 0), 2: (0, 0, 0), 4: (30329, 30782, 28143), 8: (35387, 40794, 42480)}
+# Droop of the decimator's binomial filter, taken back: 1 + a y + b y**2 + c y**3 in 2**-14, y = (k / 4096)**2.
+_DROOP = (5053, 909, 130)
 
 
 def survey(record, n: int, out) -> None:
-    """MEAN (rounded, halves up), SPAN (largest distance from it), LOW and HIGH of record[:n], n a multiple of 4.
+    """CENTRE of record[:n], n a multiple of 8, and SHIFT: how far the largest distance from it may be shifted up and
+    stay below 2**16; -1 when all samples are one.
 
-    Raises ValueError where a buffer is too short.
+    The centre is the mean of every eighth sample, rounded, halves up. It only has to leave room: what remains of a
+    constant is nowhere but in bins 0 and 1 of a Hann window. Raises ValueError where a buffer is too short.
     """
-    if n < 4 or n & 3 or n > len(record) or len(out) < SURVEY_WORDS:
+    if n < 8 or n & 7 or n > len(record) or len(out) < SURVEY_WORDS:
         raise ValueError("%d samples of %d" % (n, len(record)))
     _survey(record, n, out)
 
 
-def load(record, n: int, mean: int, shift: int, work, words) -> None:
-    """(record - mean) << shift, times the Hann window, as complex points, through the first two stages of the FFT.
+def load(record, n: int, centre: int, shift: int, work, words) -> None:
+    """(record - centre) << shift, times the Hann window, as complex points, through the first two stages of the FFT.
 
-    n: 32..4096, a power of 2; |record - mean| << shift below 2**16. Raises ValueError where a buffer is too short.
+    n: 32..4096, a power of 2; |record - centre| << shift below 2**16. Raises ValueError where a buffer is too short.
     """
     if not 32 <= n <= 4096 or n & (n - 1) or n > len(record) or n > len(work) or len(words) < 2050:
         raise ValueError("%d samples of %d, work of %d words" % (n, len(record), len(work)))
-    _load(record, 0, work, words, n >> 1, mean + 32768, shift)
+    _load(record, 0, work, words, n >> 1, centre + 32768, shift)
 
 
 def weights(factor: int, table) -> None:
     """Fill array('h', WEIGHTS) for records that came slowed down by `factor`, with n = 4096 if it is not 1."""
     if len(table) < WEIGHTS:
         raise ValueError("weights hold %d, %d needed" % (len(table), WEIGHTS))
-    a, b, c = _DROOP[factor]
+    a, b, c = _DROOP if factor == 8 else (0, 0, 0)
     _weights(table, 0, a, b, c)
 
 
@@ -125,36 +125,36 @@ def _bins(work, first: int, last: int) -> None:
 # fmt: off
 @micropython.viper
 def _survey(p: ptr32, v: int, out: ptr32):
-    n = v
-    end = int(p) + (n << 1)
-    low = 32767
-    high = -32768
+    start = int(p)
+    end = start + (v << 1)
+    n = v >> 3
     s = 0
     while int(p) < end:
         if _WORD_BITS & 32:
-            s = (v := p[0] >> 16) + s
+            s = (p[3] >> 16) + s
         else:
-            s = (v := (ptr16(p)[0] ^ 0x8000) - 0x8000) + s
-        if v > high:
-            high = v
-        if v < low:
-            low = v
+            s = (ptr16(p)[7] ^ 0x8000) - 0x8000 + s
+        p = ptr32(int(p) + 16)
+    mean = (s + (n >> 1)) // n
+    out[0] = mean
+    # Flipping the top bit of a sample read without sign adds 0x8000 to it with sign.
+    high = mean + 0x8000
+    p = ptr32(start)
+    # The top bit of squares or-ed together is that of the largest.
+    o = 0
+    while int(p) < end:
         if _WORD_BITS & 32:
-            s = (v := (p[0] << 16) >> 16) + s
+            o = (v := (p[0] >> 16) - mean) * v | (v := (ptr16(p)[0] ^ 0x8000) - high) * v | o
+            o = (v := (p[1] >> 16) - mean) * v | (v := (ptr16(p)[2] ^ 0x8000) - high) * v | o
         else:
-            s = (v := (ptr16(p)[1] ^ 0x8000) - 0x8000) + s
-        if v > high:
-            high = v
-        if v < low:
-            low = v
-        p = ptr32(int(p) + 4)
-    v = (s + (n >> 1)) // n
-    out[0] = v
-    s = high - v
-    v = v - low
-    out[1] = s if s > v else v
-    out[2] = low
-    out[3] = high
+            o = (v := (ptr16(p)[0] ^ 0x8000) - high) * v | (v := (ptr16(p)[1] ^ 0x8000) - high) * v | o
+            o = (v := (ptr16(p)[2] ^ 0x8000) - high) * v | (v := (ptr16(p)[3] ^ 0x8000) - high) * v | o
+        p = ptr32(int(p) + 8)
+    v = 34 if o else 0
+    while o:
+        o = int(uint(o) >> 1)
+        v -= 1
+    out[1] = (v >> 1) - 1
 
 
 @micropython.viper

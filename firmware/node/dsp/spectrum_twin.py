@@ -3,31 +3,31 @@ bit."""
 
 from node.dsp import fft_twin
 
-MEAN = 0
-SPAN = 1
-LOW = 2
-HIGH = 3
-SURVEY_WORDS = 4
+CENTRE = 0
+SHIFT = 1
+SURVEY_WORDS = 2
 SUM_LOW = 0
 SUM_HIGH = 1
 PEAKS = 24
 PEAK_WORDS = 2 * PEAKS
 WEIGHTS = 1624
 
-_DROOP = {1: (0, 0, 0), 2: (0, 0, 0), 4: (30329, 30782, 28143), 8: (35387, 40794, 42480)}
+_DROOP = (5053, 909, 130)
 
 
 def survey(record, n: int, out) -> None:
-    """Mean, span, lowest and highest of record[:n]."""
-    if n < 4 or n & 3 or n > len(record) or len(out) < SURVEY_WORDS:
+    """Mean of every eighth sample, and the shift that takes the largest distance from it just below 2**16."""
+    if n < 8 or n & 7 or n > len(record) or len(out) < SURVEY_WORDS:
         raise ValueError("%d samples of %d" % (n, len(record)))
-    values = [record[i] for i in range(n)]
-    out[LOW], out[HIGH] = min(values), max(values)
-    out[MEAN] = (sum(values) + n // 2) // n
-    out[SPAN] = max(out[HIGH] - out[MEAN], out[MEAN] - out[LOW])
+    centre = (sum([record[i] for i in range(7, n, 8)]) + n // 16) // (n // 8)
+    span = max([abs(record[i] - centre) for i in range(n)])
+    shift = -1
+    while span and span << (shift + 1) < 65536:
+        shift += 1
+    out[CENTRE], out[SHIFT] = centre, shift
 
 
-def load(record, n: int, mean: int, shift: int, work, words) -> None:
+def load(record, n: int, centre: int, shift: int, work, words) -> None:
     """Window (1 - cos) / 2, pairs as complex points in bit-reversed order, first two stages."""
     if not 32 <= n <= 4096 or n & (n - 1) or n > len(record) or n > len(work) or len(words) < 2050:
         raise ValueError("%d samples of %d, work of %d words" % (n, len(record), len(work)))
@@ -41,7 +41,7 @@ def load(record, n: int, mean: int, shift: int, work, words) -> None:
             bit *= 2
         for part in range(2):
             i = 2 * point + part
-            work[2 * mirrored + part] = ((record[i] - mean) << shift) * (16384 - _cosine(words, i * step)) >> 15
+            work[2 * mirrored + part] = ((record[i] - centre) << shift) * (16384 - _cosine(words, i * step)) >> 15
     fft_twin.first(work, points)
 
 
@@ -59,7 +59,7 @@ def weights(factor: int, table) -> None:
     """2**14 times 2**m / (k + 1 / (2 k)) over the decimator's gain at bin k, m the octave of k. Bins 0 and 1: none."""
     if len(table) < WEIGHTS:
         raise ValueError("weights hold %d, %d needed" % (len(table), WEIGHTS))
-    a, b, c = _DROOP[factor]
+    a, b, c = _DROOP if factor == 8 else (0, 0, 0)
     table[0] = table[1] = 0
     for k in range(2, WEIGHTS):
         octave = 1

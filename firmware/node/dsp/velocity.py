@@ -137,10 +137,10 @@ class Velocity:
         first = 0
         done = 0
         while first < n:
-            take = min(n - first, (self._n - self._at) * factor, POINTS // 2 * factor)
+            take = min(n - first, (self._n - self._at) * factor)
             for axis in range(3):
                 decimate.decimate(
-                    factor, buffers[axis], first, take, self._states[axis], self.work, self._records[axis], self._at
+                    factor, buffers[axis], first, take, self._states[axis], self._records[axis], self._at
                 )
             first += take
             self._at += take // factor
@@ -150,7 +150,7 @@ class Velocity:
                 done += 1
                 half = self._n >> 1
                 for record in self._records:
-                    decimate.decimate(1, record, half, half, None, None, record, 0)
+                    decimate.decimate(1, record, half, half, None, record, 0)
                 self._at = half
                 self._age = n - first
         return done
@@ -196,14 +196,10 @@ class Velocity:
             self.lines[i] = 0
         fine = 0
         spectrum.survey(record, n, out)
-        rest = out[spectrum.SPAN]
-        found = rest > 0
+        self._shift = shift = out[spectrum.SHIFT]
+        found = shift >= 0
         if found:
-            shift = 0
-            while rest << (shift + 1) < 65536:
-                shift += 1
-            self._shift = shift
-            spectrum.load(record, n, out[spectrum.MEAN], shift, self.work, self._table)
+            spectrum.load(record, n, out[spectrum.CENTRE], shift, self.work, self._table)
             self._fft.finish(self.work, n >> 1, self._table)
             self._fft.real(self.work, n >> 1, self._table)
             last = self._edge(high_dhz, 1)

@@ -31,17 +31,13 @@ def decimated(name, block):
         states = words(decimate.STATE_WORDS), words(decimate.STATE_WORDS)
         outs = array("h", [0x55] * (BLOCK + 8)), array("h", [0x55] * (BLOCK + 8))
         for module, state, out in zip((decimate, decimate_twin), states, outs):
-            scratch = words(decimate.HISTORY + 2 * BLOCK // factor)
             module.prime(factor, block[0], state)
             at = first = 0
             for n in (8, 0, 1000, 16, 2048, 1024):
-                module.decimate(factor, block, first, n, state, scratch, out, at)
+                module.decimate(factor, block, first, n, state, out, at)
                 at += n // factor
                 first += n
-        state, twins = states
-        # One word is spare.
-        state[7] = twins[7] = 0
-        same("%s, state by %d" % (name, factor), state, twins)
+        same("%s, state by %d" % (name, factor), *states)
         same("%s, out by %d" % (name, factor), outs[0], outs[1])
 
 
@@ -51,12 +47,9 @@ def bins(name, block, n, table, weights):
     for module, f in ((spectrum, fft), (spectrum_twin, fft_twin)):
         out = words(spectrum.SURVEY_WORDS)
         module.survey(block, n, out)
-        span = out[spectrum.SPAN]
-        shift = 0
-        while span << (shift + 1) < 65536 and shift < 15:
-            shift += 1
+        shift = max(0, out[spectrum.SHIFT])
         work = words(n + 2)
-        module.load(block, n, out[spectrum.MEAN], shift, work, table)
+        module.load(block, n, out[spectrum.CENTRE], shift, work, table)
         found.append(array("i", work))
         f.finish(work, n // 2, table)
         found.append(array("i", work))
