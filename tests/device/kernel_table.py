@@ -62,9 +62,10 @@ class Kernel:
 def fft_parts(points: int, share: float = 1, first: bool = True) -> tuple[Part, ...]:
     """A complex transform of so many points, divided by `share`; without its first two stages if so asked."""
     stages = points.bit_length() - 3
-    half = stages * points / 4 / share
-    turns = (half, half, (points / 2 - 2) / share, stages / share)
-    parts = (Part(FFT, "_stages", turns),)
+    apart = 4 << stages % 2
+    passes = [apart << 2 * i for i in range(stages // 2)]
+    fours = Part(FFT, "_fours", (len(passes) * points / 4 / share, sum(passes) / share, len(passes) / share))
+    parts = (Part(FFT, "_twos", (points / 2 / share, 4 / share)), fours) if stages % 2 else (fours,)
     return (Part(FFT, "_first", (points / 4 / share,)), *parts) if first else parts
 
 

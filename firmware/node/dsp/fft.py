@@ -9,18 +9,18 @@ Nothing here allocates.
     fft.transform(work, points, table)       forward, scaled by 1/points, in natural order; or first() and finish()
     fft.real(work, points, table)            work held x[0] + j x[1], x[2] + j x[3], ...: now bins 0 .. points - 1 of x
 
-Radix 2, decimation in time. The first two stages are one pass without multiplications; then for each twiddle all the
-butterflies that use it, and those of the twiddle a quarter turn on, whose cosine and sine are the same two numbers.
-Halving at each stage keeps every magnitude below 2**17, so that a product with a twiddle of 2**14 fits 32 bits; the
-halving is part of the twiddle's shift.
+Decimation in time, radix 4: the first two stages of radix 2 are one pass without multiplications; then for each
+twiddle all the butterflies of four that use it. Where that leaves an odd stage, it is one of radix 2, right behind the
+first pass. A quarter of what a butterfly adds up keeps every magnitude below 2**17, so that a product with a twiddle
+of 2**14 fits 32 bits.
 
 Rounding decides how small a slow vibration may be beside a large fast one, since velocity divides by frequency. What
-is always rounded down piles up in the lowest bins (6 units of 2**-17 of full scale, measured). So products are rounded
-to the nearest, and the other half of a butterfly down in one stage and up in the next (r): the error is then white,
-below one unit, and in the lowest bins of a pure tone a hundred times less. The caller loads a small signal shifted up.
+is always rounded down piles up in the lowest bins. So products are rounded to the nearest, and a quarter's tie up in
+one pass and down in the next (r): the error is then white, below one unit of 2**-17 of full scale, and in the lowest
+bins of a pure tone a hundred times less. The caller loads a small signal shifted up.
 
-Two pointers in the two registers a viper function has, everything else on the stack, made 88 instructions a butterfly
-on rv32imc. int32 data, because packed int16 took 130.
+Two pointers in the two registers a viper function has, everything else on the stack. int32 data, because packed int16
+took half as much again.
 """
 
 from array import array
@@ -52,13 +52,13 @@ def transform(work, points: int, words) -> None:
     """See the module. points: a power of 2 of 16..MAX_POINTS. Raises ValueError where a buffer is too short."""
     _check(work, points, words)
     _first(work, points)
-    _stages(work, work, words, points)
+    _finish(work, points, words)
 
 
 def finish(work, points: int, words) -> None:
     """transform of points that went through the first two stages already."""
     _check(work, points, words)
-    _stages(work, work, words, points)
+    _finish(work, points, words)
 
 
 def first(work, points: int) -> None:
@@ -78,6 +78,15 @@ def real(work, points: int, words) -> None:
     if 2 * points > MAX_POINTS:
         raise ValueError("%d points, at most %d" % (points, MAX_POINTS // 2))
     _split(work, work, words, points)
+
+
+def _finish(work, points, words) -> None:
+    # 0x5555: the powers of 4.
+    if points & 0x5555:
+        _fours(work, work, words, points, 32, 2048)
+    else:
+        _twos(work, work, words, points)
+        _fours(work, work, words, points, 64, 1024)
 
 
 def _check(work, points, words) -> None:
@@ -126,65 +135,128 @@ def _first(p: ptr32, points: int):
 
 
 @micropython.viper
-def _stages(q: ptr32, p: ptr32, words: ptr32, points: int):
-    """The others. half: bytes between the two points of a butterfly; stride: bytes between twiddles in the table."""
+def _twos(q: ptr32, p: ptr32, words: ptr32, points: int):
+    """The third stage, radix 2, where the number of those left is odd. Twiddles: eighths of a turn."""
     start = int(p)
     end = start + (points << 3)
-    half = 32
-    stride = 4096
-    r = 0
-    while half < end - start:
-        step = half << 1
-        w = int(words)
-        at = start
-        until = start + (half >> 1)
-        while at < until:
-            c = ptr32(w)[0]
-            s = ptr32(w)[1]
-            p = ptr32(at)
-            q = ptr32(at + half)
-            while int(q) < end:
-                if _WORD_BITS & 32:
-                    x = (q[0] * c + q[1] * s + 16384) >> 15
-                    y = (q[1] * c - q[0] * s + 16384) >> 15
-                    q[0] = ((p[0] + r) >> 1) - x
-                    p[0] = ((p[0] + r) >> 1) + x
-                    q[1] = ((p[1] + r) >> 1) - y
-                    p[1] = ((p[1] + r) >> 1) + y
-                else:
-                    x = ((q[0] * c + q[1] * s + 16384) << 32) >> 47
-                    y = ((q[1] * c - q[0] * s + 16384) << 32) >> 47
-                    q[0] = (((p[0] + r) << 32) >> 33) - x
-                    p[0] = (((p[0] + r) << 32) >> 33) + x
-                    q[1] = (((p[1] + r) << 32) >> 33) - y
-                    p[1] = (((p[1] + r) << 32) >> 33) + y
-                p = ptr32(int(p) + step)
-                q = ptr32(int(q) + step)
+    k = 0
+    while k < 4:
+        # Half a quarter of the table is an eighth of a turn.
+        w = ptr32(int(words) + ((k & 1) << 12))
+        c = w[0]
+        s = w[1]
+        if k >> 1:
             # A quarter turn on: cosine -s, sine c.
-            p = ptr32(at + (half >> 1))
-            q = ptr32(int(p) + half)
+            c = 0 - w[1]
+            s = w[0]
+        p = ptr32(start + (k << 3))
+        q = ptr32(int(p) + 32)
+        while int(q) < end:
+            if _WORD_BITS & 32:
+                x = (q[0] * c + q[1] * s + 16384) >> 15
+                y = (q[1] * c - q[0] * s + 16384) >> 15
+                q[0] = (p[0] >> 1) - x
+                p[0] = ((p[0] + 1) >> 1) + x
+                q[1] = (p[1] >> 1) - y
+                p[1] = ((p[1] + 1) >> 1) + y
+            else:
+                x = ((q[0] * c + q[1] * s + 16384) << 32) >> 47
+                y = ((q[1] * c - q[0] * s + 16384) << 32) >> 47
+                q[0] = ((p[0] << 32) >> 33) - x
+                p[0] = (((p[0] + 1) << 32) >> 33) + x
+                q[1] = ((p[1] << 32) >> 33) - y
+                p[1] = (((p[1] + 1) << 32) >> 33) + y
+            p = ptr32(int(p) + 64)
+            q = ptr32(int(q) + 64)
+        k += 1
+
+
+@micropython.viper
+def _fours(q: ptr32, p: ptr32, words: ptr32, points: int, apart: int, stride: int):
+    """The others, radix 4. apart: bytes between neighbours of a butterfly's four points; stride: between twiddles.
+
+    With w the k-th twiddle, the points' factors are 1, w**2, w, w**3: two stages of radix 2 left them in that order.
+    """
+    start = int(p)
+    end = start + (points << 3)
+    r = 2
+    while apart < end - start:
+        step = apart << 2
+        turn = 0
+        at = start
+        until = start + apart
+        while at < until:
+            w = ptr32(int(words) + turn)
+            c1 = w[0]
+            s1 = w[1]
+            # A quarter turn on: cosine -s, sine c; two: -c, -s.
+            t = turn + turn
+            w = ptr32(int(words) + (t & 8191))
+            c2 = w[0]
+            s2 = w[1]
+            if t >> 13:
+                c2 = 0 - w[1]
+                s2 = w[0]
+            t = t + turn
+            w = ptr32(int(words) + (t & 8191))
+            c3 = w[0]
+            s3 = w[1]
+            t = t >> 13
+            if t:
+                s3 = c3
+                c3 = 0 - w[1]
+                if t >> 1:
+                    c3 = 0 - w[0]
+                    s3 = 0 - w[1]
+            p = ptr32(at)
+            q = ptr32(at + apart)
             while int(q) < end:
+                # b, e: second point; c, f: third; m, n: fourth less third, u, v: their sum; k, l: first less second.
                 if _WORD_BITS & 32:
-                    x = (q[1] * c - q[0] * s + 16384) >> 15
-                    y = (q[0] * c + q[1] * s + 16384) >> 15
-                    q[0] = ((p[0] + r) >> 1) - x
-                    p[0] = ((p[0] + r) >> 1) + x
-                    q[1] = ((p[1] + r) >> 1) + y
-                    p[1] = ((p[1] + r) >> 1) - y
+                    b = q[0] * c2 + q[1] * s2 + 8192 >> 14
+                    e = q[1] * c2 - q[0] * s2 + 8192 >> 14
+                    q = ptr32(int(q) + apart)
+                    c = q[0] * c1 + q[1] * s1 + 8192 >> 14
+                    f = q[1] * c1 - q[0] * s1 + 8192 >> 14
+                    q = ptr32(int(q) + apart)
+                    u = (m := (q[0] * c3 + q[1] * s3 + 8192 >> 14) - c) + c + c
+                    v = (n := (q[1] * c3 - q[0] * s3 + 8192 >> 14) - f) + f + f
+                    q[0] = (k := p[0] + r - b) + n >> 2
+                    q[1] = (l := p[1] + r - e) - m >> 2
+                    q = ptr32(int(q) - apart)
+                    q[0] = (t := k + b + b) - u >> 2
+                    p[0] = t + u >> 2
+                    q[1] = (t := l + e + e) - v >> 2
+                    p[1] = t + v >> 2
+                    q = ptr32(int(q) - apart)
+                    q[0] = k - n >> 2
+                    q[1] = l + m >> 2
                 else:
-                    x = ((q[1] * c - q[0] * s + 16384) << 32) >> 47
-                    y = ((q[0] * c + q[1] * s + 16384) << 32) >> 47
-                    q[0] = (((p[0] + r) << 32) >> 33) - x
-                    p[0] = (((p[0] + r) << 32) >> 33) + x
-                    q[1] = (((p[1] + r) << 32) >> 33) + y
-                    p[1] = (((p[1] + r) << 32) >> 33) - y
+                    b = q[0] * c2 + q[1] * s2 + 8192 << 32 >> 46
+                    e = q[1] * c2 - q[0] * s2 + 8192 << 32 >> 46
+                    q = ptr32(int(q) + apart)
+                    c = q[0] * c1 + q[1] * s1 + 8192 << 32 >> 46
+                    f = q[1] * c1 - q[0] * s1 + 8192 << 32 >> 46
+                    q = ptr32(int(q) + apart)
+                    u = (m := (q[0] * c3 + q[1] * s3 + 8192 << 32 >> 46) - c) + c + c
+                    v = (n := (q[1] * c3 - q[0] * s3 + 8192 << 32 >> 46) - f) + f + f
+                    q[0] = (k := p[0] + r - b) + n << 32 >> 34
+                    q[1] = (l := p[1] + r - e) - m << 32 >> 34
+                    q = ptr32(int(q) - apart)
+                    q[0] = (t := k + b + b) - u << 32 >> 34
+                    p[0] = t + u << 32 >> 34
+                    q[1] = (t := l + e + e) - v << 32 >> 34
+                    p[1] = t + v << 32 >> 34
+                    q = ptr32(int(q) - apart)
+                    q[0] = k - n << 32 >> 34
+                    q[1] = l + m << 32 >> 34
                 p = ptr32(int(p) + step)
                 q = ptr32(int(q) + step)
-            w += stride
+            turn += stride
             at += 8
-        half = step
-        stride = stride >> 1
-        r = 1 - r
+        apart = step
+        stride = stride >> 2
+        r = 3 - r
 
 
 @micropython.viper

@@ -40,27 +40,57 @@ def first(work, points: int) -> None:
 
 
 def finish(work, points: int, words) -> None:
-    """The stages from the third on. Products to the nearest, the rest down and up in turns."""
+    """The stages from the third on: one of radix 2 where their number is odd, then radix 4."""
     _check(work, points, words)
-    half = 4
-    r = 0
-    while half < points:
-        for j in range(half):
-            c, s = _turn(words, j * (2048 // half))
-            for a in range(j, points, 2 * half):
-                b = a + half
-                x = (work[2 * b] * c + work[2 * b + 1] * s + 16384) >> 15
-                # Of the second half of the turn the kernel computes the opposite: halves then go down.
-                if 2 * j < half:
-                    y = (work[2 * b + 1] * c - work[2 * b] * s + 16384) >> 15
-                else:
-                    y = -((work[2 * b] * s - work[2 * b + 1] * c + 16384) >> 15)
-                re = (work[2 * a] + r) >> 1
-                im = (work[2 * a + 1] + r) >> 1
-                work[2 * a], work[2 * a + 1] = re + x, im + y
-                work[2 * b], work[2 * b + 1] = re - x, im - y
-        half *= 2
-        r = 1 - r
+    apart = 4
+    left = points // 4
+    while left >= 4:
+        left //= 4
+    if left == 2:
+        _twos(work, points, words)
+        apart = 8
+    tie = 2
+    while apart < points:
+        for k in range(apart):
+            turns = [_turn(words, times * k * (1024 // apart)) for times in (2, 1, 3)]
+            for a in range(k, points, 4 * apart):
+                _four(work, a, apart, turns, tie)
+        apart *= 4
+        tie = 3 - tie
+
+
+def _twos(work, points, words):
+    """Products to the nearest, halves down in one result and up in the other."""
+    for k in range(4):
+        turn = _turn(words, 512 * k)
+        for a in range(k, points, 8):
+            b = a + 4
+            re, im = _product(work, b, turn)
+            re, im = (re + 16384) >> 15, (im + 16384) >> 15
+            work[2 * b], work[2 * b + 1] = (work[2 * a] >> 1) - re, (work[2 * a + 1] >> 1) - im
+            work[2 * a], work[2 * a + 1] = ((work[2 * a] + 1) >> 1) + re, ((work[2 * a + 1] + 1) >> 1) + im
+
+
+def _four(work, a, apart, turns, tie):
+    """Products to the nearest, quarters as well; halves among them go up where tie is 2, down where it is 1."""
+    places = [a + i * apart for i in range(4)]
+    re, im = work[2 * a] + tie, work[2 * a + 1] + tie
+    b, c, d = [[(part + 8192) >> 14 for part in _product(work, place, turn)] for place, turn in zip(places[1:], turns)]
+    results = (
+        (re + b[0] + c[0] + d[0], im + b[1] + c[1] + d[1]),
+        (re - b[0] + c[1] - d[1], im - b[1] - c[0] + d[0]),
+        (re + b[0] - c[0] - d[0], im + b[1] - c[1] - d[1]),
+        (re - b[0] - c[1] + d[1], im - b[1] + c[0] - d[0]),
+    )
+    for place, (re, im) in zip(places, results):
+        work[2 * place], work[2 * place + 1] = re >> 2, im >> 2
+
+
+def _product(work, place, turn):
+    """A point times a twiddle, in 1/16384."""
+    c, s = turn
+    re, im = work[2 * place], work[2 * place + 1]
+    return re * c + im * s, im * c - re * s
 
 
 def real(work, points: int, words) -> None:
@@ -83,10 +113,9 @@ def real(work, points: int, words) -> None:
 
 
 def _turn(words, k):
-    """Cosine and sine of k / 4096 of a turn, k below 2048."""
-    if k < 1024:
-        return words[2 * k], words[2 * k + 1]
-    return -words[2 * k - 2047], words[2 * k - 2048]
+    """Cosine and sine of k / 4096 of a turn, k below 3072."""
+    c, s = words[2 * (k & 1023)], words[2 * (k & 1023) + 1]
+    return ((c, s), (-s, c), (-c, -s))[k >> 10]
 
 
 def _check(work, points, words) -> None:
