@@ -9,19 +9,20 @@ How: each halving keeps 0-1 kHz and has to remove only what lies within 1 kHz of
 
 1. From 8 to 4 times the rate that is left, a binomial filter (1 4 6 4 1) does it: a zero of fourth order right where
    things fold onto 0 Hz. Its droop is known exactly and taken back in the weights of the spectrum (spectrum.py).
-2. From there on, half-band filters of two branches of all-passes, one for each sample of a pair, whose sum is the
-   output: a multiplication for a section, where a filter of taps takes one for every two (Gazsi, Explicit formulas for
-   lattice wave digital filters, IEEE Trans. CAS 32, 1985, has the structure). Two sections, then four. Their pass band
-   is flat to a millionth. Their phase is not linear; nothing that is made of the record asks for that.
+2. From there on, half-band filters: two branches of all-passes, one for each sample of a pair, whose sum is the output
+   (bireciprocal lattice wave digital filters; Gazsi, IEEE Trans. Circuits Syst. 32, 1985). A section is one
+   multiplication for two samples. Two sections, then four; their pass band is flat to a millionth. Their phase is not
+   linear, and nothing that is made of the record asks for that.
 
 Velocity divides by frequency, so the lower a line would fold, the deeper it has to be. Coefficients were searched for
-the smallest of alias times 1 kHz over the frequency it folds to: 0.00036 at ratio 8 and the slowest rate `ratio` picks,
-0.00026 at ratio 4, 0.00016 at ratio 2. That is 69 dB at 1 kHz, 89 dB below 100 Hz and 109 dB below 10 Hz at least.
+the smallest of alias times 1 kHz over the frequency it folds to: at the slowest rates `ratio` picks that is 0.00034
+where it takes 8, 0.00023 where it takes 4 and 0.00015 where it takes 2. Or: 69 dB at 1 kHz, 96 dB below 100 Hz, 115 dB
+below 10 Hz, at least.
 
 No precision is lost on the way: 1/16 count is kept before the first all-pass, 1/32 before the last. The output is in
-units of four counts, so that no signal whatever leaves int16 (2.4 times full scale is the most that comes out). What
-rounding takes off is handed on to the next output, which moves the rounding noise up in frequency (first-order noise
-shaping), away from where velocity is made: a record of int16 is still good for a vibration of 20 counts.
+units of four counts, so that no signal whatever leaves int16: at most 2.42 times full scale comes out. What rounding
+takes off is handed on to the next output, which moves the rounding noise up in frequency (first-order noise shaping),
+away from where velocity is made: a record of int16 is still good for a vibration of 20 counts.
 
 Per axis the state is array('i', STATE_WORDS); `prime` sets it as if the signal had stood at its first value for ever,
 so that gravity does not step in. Nothing here allocates.
@@ -56,8 +57,9 @@ _E = const(402)
 _F = const(449)
 _G = const(466)
 
-# Every other sample goes with 0x8000 added, for the sign's sake; so much of that comes out, and is taken off, last.
-_OFFSET = const(1 << 20)
+# Flipping the top bit of a sample read without sign adds 0x8000 to it with sign. The filters pass that like any other
+# constant, so it is taken off the output, where it has grown to this.
+_OFFSET = const(1 << 21)
 
 # Below this the last filter would let too much through at the edges of 1 kHz.
 _LOWEST_DHZ = 29000
@@ -76,19 +78,18 @@ def ratio(rate_dhz: int) -> int:
     return 1
 
 
-def prime(factor: int, first: int, state) -> None:
+def prime(first: int, state) -> None:
     """Make the state one of a signal that has always been `first` counts. Raises ValueError for a short state."""
     if len(state) < STATE_WORDS:
         raise ValueError("state holds %d words, %d needed" % (len(state), STATE_WORDS))
-    even = first + 0x8000
-    state[_BINOMIAL] = even
-    state[_BINOMIAL + 1] = state[_BINOMIAL + 2] = 4 * first + even
-    value = 8 * (first + even) if factor == 8 else 16 * first
+    first += 0x8000
+    state[_BINOMIAL] = first
+    state[_BINOMIAL + 1] = state[_BINOMIAL + 2] = 5 * first
     for i in range(_FIRST, _SECOND):
-        state[i] = value
+        state[i] = 16 * first
     for i in range(_SECOND, _CARRY):
-        state[i] = 2 * value
-    state[_CARRY] = 128 - _OFFSET if factor == 8 else 128
+        state[i] = 32 * first
+    state[_CARRY] = 128 - _OFFSET
 
 
 def decimate(factor: int, buf, first: int, n: int, state, out, at: int) -> None:
@@ -115,7 +116,8 @@ def decimate(factor: int, buf, first: int, n: int, state, out, at: int) -> None:
         _half(buf, first, out, state, n, at)
 
 
-# A section is y = a * (x - last y) + last x. Last inputs keep their place by turns of two names, or by a copy.
+# A section is y = a * (x - last y) + last x. Last inputs keep their place by turns of two names, or by a copy. On Xtensa
+# a multiplication is an instruction less than a shift to the left.
 # fmt: off
 @micropython.viper
 def _copy(p: ptr16, q: ptr16, n: int, first: int, at: int):
@@ -132,9 +134,9 @@ def _copy(p: ptr16, q: ptr16, n: int, first: int, at: int):
 
 
 @micropython.viper
-def _half(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
+def _half(p: ptr16, v: int, out: ptr16, st: ptr32, n: int, at: int):
     """The last halving alone."""
-    p = ptr32(int(p) + (v << 1))
+    p = ptr16(int(p) + (v << 1))
     end = int(p) + (n << 1)
     out = ptr16(int(out) + (at << 1))
     st = ptr32(int(st) + (_SECOND << 2))
@@ -147,24 +149,18 @@ def _half(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
     carry = st[6] << _SIGN >> _SIGN
     while int(p) < end:
         t = d
-        if _WORD_BITS & 32:
-            v = (p[0] << 16) >> 11
-        else:
-            v = (ptr16(p)[0] ^ 0x8000) - 0x8000 << 5
+        v = (p[0] ^ 0x8000) * 32
         e = (((d := ((v - d) * _D >> 11) + xd) - e) * _E >> 9) + t
         xd = v
         t = f
-        if _WORD_BITS & 32:
-            v = (p[0] >> 16) << 5
-        else:
-            v = (ptr16(p)[1] ^ 0x8000) - 0x8000 << 5
+        v = (p[1] ^ 0x8000) * 32
         g = (((f := ((v - f) * _F >> 13) + xf) - g) * _G >> 10) + t
         xf = v
         v = e + g + carry
         out[0] = v >> 8
-        carry = v & 255
+        carry = (v & 255) - _OFFSET
         out = ptr16(int(out) + 2)
-        p = ptr32(int(p) + 4)
+        p = ptr16(int(p) + 4)
     st[0] = xd
     st[1] = d
     st[2] = e
@@ -175,9 +171,9 @@ def _half(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
 
 
 @micropython.viper
-def _quarter(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
+def _quarter(p: ptr16, v: int, out: ptr16, st: ptr32, n: int, at: int):
     """The last two halvings."""
-    p = ptr32(int(p) + (v << 1))
+    p = ptr16(int(p) + (v << 1))
     end = int(p) + (n << 1)
     out = ptr16(int(out) + (at << 1))
     st = ptr32(int(st) + (_FIRST << 2))
@@ -193,39 +189,27 @@ def _quarter(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
     g = st[9] << _SIGN >> _SIGN
     carry = st[10] << _SIGN >> _SIGN
     while int(p) < end:
-        if _WORD_BITS & 32:
-            v = (p[0] << 16) >> 12
-        else:
-            v = (ptr16(p)[0] ^ 0x8000) - 0x8000 << 4
+        v = (p[0] ^ 0x8000) * 16
         b = ((v - b) * _B >> 11) + xb
         xb = v
-        if _WORD_BITS & 32:
-            v = (p[0] >> 16) << 4
-        else:
-            v = (ptr16(p)[1] ^ 0x8000) - 0x8000 << 4
+        v = (p[1] ^ 0x8000) * 16
         t = d
         e = (((d := (((w := (c := ((v - c) * _C >> 13) + xc) + b) - d) * _D >> 11) + xd) - e) * _E >> 9) + t
         xc = v
         xd = w
-        if _WORD_BITS & 32:
-            v = (p[1] << 16) >> 12
-        else:
-            v = (ptr16(p)[2] ^ 0x8000) - 0x8000 << 4
+        v = (p[2] ^ 0x8000) * 16
         b = ((v - b) * _B >> 11) + xb
         xb = v
-        if _WORD_BITS & 32:
-            v = (p[1] >> 16) << 4
-        else:
-            v = (ptr16(p)[3] ^ 0x8000) - 0x8000 << 4
+        v = (p[3] ^ 0x8000) * 16
         t = f
         g = (((f := (((w := (c := ((v - c) * _C >> 13) + xc) + b) - f) * _F >> 13) + xf) - g) * _G >> 10) + t
         xc = v
         xf = w
         v = e + g + carry
         out[0] = v >> 8
-        carry = v & 255
+        carry = (v & 255) - _OFFSET
         out = ptr16(int(out) + 2)
-        p = ptr32(int(p) + 8)
+        p = ptr16(int(p) + 8)
     st[0] = xb
     st[1] = b
     st[2] = xc
@@ -240,9 +224,9 @@ def _quarter(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
 
 
 @micropython.viper
-def _eighth(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
+def _eighth(p: ptr16, v: int, out: ptr16, st: ptr32, n: int, at: int):
     """All three halvings. x: even sample, s and t: four times the odd one and the even one before it, of two pairs."""
-    p = ptr32(int(p) + (v << 1))
+    p = ptr16(int(p) + (v << 1))
     end = int(p) + (n << 1)
     out = ptr16(int(out) + (at << 1))
     x = st[0]
@@ -259,47 +243,34 @@ def _eighth(p: ptr32, v: int, out: ptr16, st: ptr32, n: int, at: int):
     f = st[11] << _SIGN >> _SIGN
     g = st[12] << _SIGN >> _SIGN
     carry = st[13] << _SIGN >> _SIGN
-    offset = _OFFSET
     while int(p) < end:
-        v = ptr16(p)[0] ^ 0x8000
+        v = p[0] ^ 0x8000
         b = (((yb := x * 5 + t + s + v) - b) * _B >> 11) + xb
-        if _WORD_BITS & 32:
-            s = ((p[0] >> 16) << 2) + v
-        else:
-            s = ((ptr16(p)[1] ^ 0x8000) - 0x8000 << 2) + v
+        s = (p[1] ^ 0x8000) * 4 + v
         x = v
-        v = ptr16(p)[2] ^ 0x8000
+        v = p[2] ^ 0x8000
         u = d
         e = (((d := (((w := (c := (((yc := x * 5 + t + s + v) - c) * _C >> 13) + xc) + b)
             - d) * _D >> 11) + xd) - e) * _E >> 9) + u
         xd = w
-        if _WORD_BITS & 32:
-            t = ((p[1] >> 16) << 2) + v
-        else:
-            t = ((ptr16(p)[3] ^ 0x8000) - 0x8000 << 2) + v
+        t = (p[3] ^ 0x8000) * 4 + v
         x = v
-        v = ptr16(p)[4] ^ 0x8000
+        v = p[4] ^ 0x8000
         b = (((xb := x * 5 + t + s + v) - b) * _B >> 11) + yb
-        if _WORD_BITS & 32:
-            s = ((p[2] >> 16) << 2) + v
-        else:
-            s = ((ptr16(p)[5] ^ 0x8000) - 0x8000 << 2) + v
+        s = (p[5] ^ 0x8000) * 4 + v
         x = v
-        v = ptr16(p)[6] ^ 0x8000
+        v = p[6] ^ 0x8000
         u = f
         g = (((f := (((w := (c := (((xc := x * 5 + t + s + v) - c) * _C >> 13) + yc) + b)
             - f) * _F >> 13) + xf) - g) * _G >> 10) + u
         xf = w
-        if _WORD_BITS & 32:
-            t = ((p[3] >> 16) << 2) + v
-        else:
-            t = ((ptr16(p)[7] ^ 0x8000) - 0x8000 << 2) + v
+        t = (p[7] ^ 0x8000) * 4 + v
         x = v
         v = e + g + carry
         out[0] = v >> 8
-        carry = (v & 255) - offset
+        carry = (v & 255) - _OFFSET
         out = ptr16(int(out) + 2)
-        p = ptr32(int(p) + 16)
+        p = ptr16(int(p) + 16)
     st[0] = x
     st[1] = s
     st[2] = t

@@ -9,6 +9,9 @@ _SECOND = 7
 _CARRY = 13
 _LOWEST_DHZ = 29000
 
+# Samples go with 32768 added; that comes out 64 times as large.
+_OFFSET = 64 * 32768
+
 # All-pass sections (a, bits): a / 2**bits. For each halving those of a pair's first sample, and of its second.
 FIRST = (((1123, 11),), ((954, 13),))
 SECOND = (((434, 11), (402, 9)), ((449, 13), (466, 10)))
@@ -27,19 +30,18 @@ def ratio(rate_dhz: int) -> int:
     return 1
 
 
-def prime(factor: int, first: int, state) -> None:
+def prime(first: int, state) -> None:
     """Make the state one of a signal that has always been `first` counts."""
     if len(state) < STATE_WORDS:
         raise ValueError("state holds %d words, %d needed" % (len(state), STATE_WORDS))
-    state[0] = first + 32768
-    state[1] = state[2] = 5 * first + 32768
-    # The binomial filter's gain is 16, every even sample stands 32768 too high in it.
-    value = 16 * first + (8 * 32768 if factor == 8 else 0)
+    first += 32768
+    state[0] = first
+    state[1] = state[2] = 5 * first
     for i in range(_FIRST, _SECOND):
-        state[i] = value
+        state[i] = 16 * first
     for i in range(_SECOND, _CARRY):
-        state[i] = 2 * value
-    state[_CARRY] = 128 - (32 * 32768 if factor == 8 else 0)
+        state[i] = 32 * first
+    state[_CARRY] = 128 - _OFFSET
 
 
 def decimate(factor: int, buf, first: int, n: int, state, out, at: int) -> None:
@@ -56,28 +58,28 @@ def decimate(factor: int, buf, first: int, n: int, state, out, at: int) -> None:
         return
     if len(state) < STATE_WORDS:
         raise ValueError("state holds %d words, %d needed" % (len(state), STATE_WORDS))
-    # Units of 1/16 count before the last halving but one, and it doubles them.
+    # Whatever the ratio, the last halving but one is given 1/16 counts, the last one 1/32, and 1/64 come out.
+    x = [value + 32768 for value in x]
     if factor == 8:
         x = _binomial(x, state)
-    elif factor == 4:
-        x = [16 * value for value in x]
     else:
-        x = [32 * value for value in x]
+        x = [64 // factor * value for value in x]
     if factor > 2:
         x = _halved(x, FIRST, state, _FIRST)
     x = _halved(x, SECOND, state, _SECOND)
-    offset = 32 * 32768 if factor == 8 else 0
     for i in range(made):
         total = x[i] + state[_CARRY]
+        if not -(2**23) <= total < 2**23:
+            raise ValueError("more than the output holds")
         out[at + i] = total >> 8
-        state[_CARRY] = total % 256 - offset
+        state[_CARRY] = total % 256 - _OFFSET
 
 
 def _binomial(x, state):
     """1 4 6 4 1 about every even sample. state: the last even sample, then two sums 4 odd + even, the older first."""
     found = []
     for i in range(0, len(x), 2):
-        even = x[i] + 32768
+        even = x[i]
         found.append(even + 5 * state[0] + state[1] + state[2])
         state[0] = even
         state[1], state[2] = state[2], 4 * x[i + 1] + even

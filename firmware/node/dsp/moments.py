@@ -103,22 +103,18 @@ def _sums(p: ptr16, v: int, out: ptr32, mean: int):
     if _WORD_BITS & 32:
         stop = start if half else start + ((v >> 3) << 4)
         while int(p) < stop:
-            s = (e := (v := (p[0] ^ 0x8000) - mean) * v + one >> k) * v
-            t = (v := e) * v
-            s = (e := (v := (p[1] ^ 0x8000) - mean) * v + three >> k) * v + s
-            t = (v := e) * v + t
-            s = (e := (v := (p[2] ^ 0x8000) - mean) * v + five >> k) * v + s
-            t = (v := e) * v + t
-            s = (e := (v := (p[3] ^ 0x8000) - mean) * v + seven >> k) * v + s
-            t = (v := e) * v + t
-            s = (e := (v := (p[4] ^ 0x8000) - mean) * v + one >> k) * v + s
-            t = (v := e) * v + t
-            s = (e := (v := (p[5] ^ 0x8000) - mean) * v + three >> k) * v + s
-            t = (v := e) * v + t
-            s = (e := (v := (p[6] ^ 0x8000) - mean) * v + five >> k) * v + s
-            t = (v := e) * v + t
-            s = (e := (v := (p[7] ^ 0x8000) - mean) * v + seven >> k) * v + s
-            t = (v := e) * v + t
+            s = ((e := (v := (p[0] ^ 0x8000) - mean) * v + one >> k) * v
+                + (f := (v := (p[1] ^ 0x8000) - mean) * v + three >> k) * v)
+            t = (v := e) * v + (v := f) * v
+            s = ((e := (v := (p[2] ^ 0x8000) - mean) * v + five >> k) * v
+                + (f := (v := (p[3] ^ 0x8000) - mean) * v + seven >> k) * v + s)
+            t = (v := e) * v + (v := f) * v + t
+            s = ((e := (v := (p[4] ^ 0x8000) - mean) * v + one >> k) * v
+                + (f := (v := (p[5] ^ 0x8000) - mean) * v + three >> k) * v + s)
+            t = (v := e) * v + (v := f) * v + t
+            s = ((e := (v := (p[6] ^ 0x8000) - mean) * v + five >> k) * v
+                + (f := (v := (p[7] ^ 0x8000) - mean) * v + seven >> k) * v + s)
+            t = (v := e) * v + (v := f) * v + t
             a3 = s + a3
             h3 = (s >> 16) + h3
             a4 = t + a4

@@ -77,7 +77,7 @@ def summary(buf, n: int, out) -> None:
     _check(buf, n, out)
     _fused(buf, n, out)
     _moments(n, out[SUM], out)
-    out[PEAK] = _peak_about(buf, n, out[MEAN], out)
+    out[PEAK] = _peak_about(buf, 0, n, out[MEAN], out)
 
 
 def peak_about(buf, n: int, centre: int) -> int:
@@ -85,7 +85,7 @@ def peak_about(buf, n: int, centre: int) -> int:
     if not -32768 <= centre <= 32767:
         raise ValueError("centre outside int16")
     _check(buf, n, None)
-    return _peak_about(buf, n, centre, _unused)
+    return _peak_about(buf, 0, n, centre, _unused)
 
 
 def _check(buf, n, out) -> None:
@@ -171,42 +171,73 @@ def _fused(p: ptr32, v: int, out: ptr32):
 
 
 @micropython.viper
-def _peak_about(p: ptr32, v: int, centre: int, out: ptr32) -> int:
+def _peak_about(p: ptr32, far: int, n: int, centre: int, out: ptr32) -> int:
+    """far: the highest so far, then the lowest, in the upper half of a word, whatever is in the lower one."""
     out[8] = 0
-    if v == 0:
+    if n == 0:
         return 0
     start = int(p)
-    end = start + (v << 1)
-    low = 32767
-    high = -32768
-
+    end = start + (n << 1)
+    stop = start
     if _WORD_BITS & 32:
-        stop = start if start & 3 else start + ((v >> 2) << 3)
-        while int(p) < stop:
-            if (v := p[0] >> 16) > high:
-                high = v
-            if v < low:
-                low = v
-            if (v := (ptr16(p)[0] ^ 0x8000) - 0x8000) > high:
-                high = v
-            if v < low:
-                low = v
-            if (v := p[1] >> 16) > high:
-                high = v
-            if v < low:
-                low = v
-            if (v := (ptr16(p)[2] ^ 0x8000) - 0x8000) > high:
-                high = v
-            if v < low:
-                low = v
-            p = ptr32(int(p) + 8)
+        if not start & 3:
+            stop = start + ((n >> 3) << 4)
+    v = 0
 
+    far = -32768
+    far = far << 16
+    if _WORD_BITS & 32:
+        while int(p) < stop:
+            if p[0] > far:
+                far = p[0]
+            if (v := p[0] << 16) > far:
+                far = v
+            if p[1] > far:
+                far = p[1]
+            if (v := p[1] << 16) > far:
+                far = v
+            if p[2] > far:
+                far = p[2]
+            if (v := p[2] << 16) > far:
+                far = v
+            if p[3] > far:
+                far = p[3]
+            if (v := p[3] << 16) > far:
+                far = v
+            p = ptr32(int(p) + 16)
     while int(p) < end:
-        if (v := (ptr16(p)[0] ^ 0x8000) - 0x8000) > high:
-            high = v
-        if v < low:
-            low = v
+        if (v := (ptr16(p)[0] ^ 0x8000) - 0x8000 << 16) > far:
+            far = v
         p = ptr32(int(p) + 2)
+    high = far >> 16
+
+    p = ptr32(start)
+    far = 32767
+    far = far << 16
+    if _WORD_BITS & 32:
+        while int(p) < stop:
+            if p[0] < far:
+                far = p[0]
+            if (v := p[0] << 16) < far:
+                far = v
+            if p[1] < far:
+                far = p[1]
+            if (v := p[1] << 16) < far:
+                far = v
+            if p[2] < far:
+                far = p[2]
+            if (v := p[2] << 16) < far:
+                far = v
+            if p[3] < far:
+                far = p[3]
+            if (v := p[3] << 16) < far:
+                far = v
+            p = ptr32(int(p) + 16)
+    while int(p) < end:
+        if (v := (ptr16(p)[0] ^ 0x8000) - 0x8000 << 16) < far:
+            far = v
+        p = ptr32(int(p) + 2)
+    low = far >> 16
 
     out[8] = high - low
     high = high - centre

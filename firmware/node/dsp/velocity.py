@@ -132,7 +132,7 @@ class Velocity:
         factor = self._factor
         if self._at == 0:
             for axis in range(3):
-                decimate.prime(factor, buffers[axis][0], self._states[axis])
+                decimate.prime(buffers[axis][0], self._states[axis])
         self._rate_dhz = rate_dhz
         first = 0
         done = 0

@@ -31,7 +31,7 @@ def decimated(name, block):
         states = words(decimate.STATE_WORDS), words(decimate.STATE_WORDS)
         outs = array("h", [0x55] * (BLOCK + 8)), array("h", [0x55] * (BLOCK + 8))
         for module, state, out in zip((decimate, decimate_twin), states, outs):
-            module.prime(factor, block[0], state)
+            module.prime(block[0], state)
             at = first = 0
             for n in (8, 0, 1000, 16, 2048, 1024):
                 module.decimate(factor, block, first, n, state, out, at)
