@@ -64,21 +64,19 @@ def main_loop(source: Path, kernel: str, folder: Path) -> Loop:
 def c_per_unit(kernel: Kernel, folder: Path) -> float:
     """Instructions for one unit of the same in C, by gcc -O2 for rv32imc.
 
-    Of its loops the one that does most itself. FileNotFoundError when the compiler is not installed.
+    Of its functions' loops those that do most themselves. FileNotFoundError when the compiler is not installed.
     """
     for tool in (RISCV_GCC, _RISCV_OBJCOPY):
         if shutil.which(tool) is None:
             raise FileNotFoundError(f"{tool} is not installed (Debian: gcc-riscv64-unknown-elf)")
-    built, code = folder / "kernels.o", folder / f"{kernel.c}.bin"
+    built = folder / "kernels.o"
     if not built.exists():
         # Without relaxation branches within a function are resolved by the assembler.
         flags = ["-march=rv32imc", "-mabi=ilp32", "-O2", "-mno-relax", "-ffreestanding", "-ffunction-sections"]
         subprocess.run([RISCV_GCC, *flags, "-c", str(C_TWINS), "-o", str(built)], check=True)
-    section = f".text.{kernel.c}"
-    subprocess.run([_RISCV_OBJCOPY, "-O", "binary", "-j", section, str(built), str(code)], check=True)
-    return max(own_instructions(rv32_loops(code.read_bytes()))) / kernel.c_units
-
-
-def xtensa_limit(kernel: Kernel, rv32: float) -> float:
-    """What a kernel may take on Xtensa: a multiple of what it may on rv32, or of what it does if nothing is agreed."""
-    return kernel.xtensa_must * (kernel.must or rv32)
+    total = 0.0
+    for function, turns in kernel.c:
+        code = folder / f"{function}.bin"
+        subprocess.run([_RISCV_OBJCOPY, "-O", "binary", "-j", f".text.{function}", str(built), str(code)], check=True)
+        total += max(own_instructions(rv32_loops(code.read_bytes()))) * turns
+    return total

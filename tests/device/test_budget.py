@@ -1,10 +1,12 @@
-"""Instruction budgets of the kernels on rv32imc, that no kernel is without a row, and that the count would notice."""
+"""Instruction budgets of the kernels on rv32imc and Xtensa and against gcc, that no kernel is without a row, and that
+the count would notice."""
 
+import os
 from pathlib import Path
 
 import pytest
-from tests.device.budget import main_loop, native, per_unit, viper_modules
-from tests.device.kernel_table import KERNELS, ONCE_A_BLOCK, STATS, Kernel, Part
+from tests.device.budget import c_per_unit, main_loop, native, per_unit, viper_modules
+from tests.device.kernel_table import ALONE, KERNELS, ONCE_A_BLOCK, STATS, Kernel, Part
 from tests.device.target import FIRMWARE
 from tests.tools.mpy_native import rv32_loops
 
@@ -43,9 +45,39 @@ def test_budget(kernel: Kernel, tmp_path: Path) -> None:
         assert found <= kernel.must
 
 
+def missing(error: FileNotFoundError) -> None:
+    """A tool that can't be had is a skip by name, and a failure in CI, which installs it (.ci/run)."""
+    if os.environ.get("CI"):
+        pytest.fail(str(error))
+    pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_budget_on_xtensa(kernel: Kernel, tmp_path: Path) -> None:
+    try:
+        found = per_unit(kernel, tmp_path, "xtensawin")
+    except FileNotFoundError as error:
+        missing(error)
+    rv32 = per_unit(kernel, tmp_path)
+    # Far less would be a loop that was not found.
+    assert 0.9 * rv32 < found <= kernel.xtensa_must * rv32
+
+
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel.c], ids=lambda kernel: kernel.name)
+def test_budget_against_gcc(kernel: Kernel, tmp_path: Path) -> None:
+    try:
+        found = c_per_unit(kernel, tmp_path)
+    except FileNotFoundError as error:
+        missing(error)
+    assert found > 0
+    if kernel.c_must is not None:
+        assert per_unit(kernel, tmp_path) <= kernel.c_must * found
+
+
 def test_every_kernel_has_a_row(tmp_path: Path) -> None:
     """A viper function with a loop is in the table, as a kernel or as one that loops only a few times a block."""
-    known = {(part.module, part.function) for kernel in KERNELS for part in kernel.parts} | ONCE_A_BLOCK
+    parts = [part for kernel in KERNELS for part in kernel.parts if part.module != ALONE]
+    known = {(part.module, part.function) for part in parts} | ONCE_A_BLOCK
     looping = {
         (module, name)
         for module in viper_modules()

@@ -116,8 +116,8 @@ def decimate(factor: int, buf, first: int, n: int, state, out, at: int) -> None:
         _half(buf, first, out, state, n, at)
 
 
-# A section is y = a * (x - last y) + last x. Last inputs keep their place by turns of two names, or by a copy. On Xtensa
-# a multiplication is an instruction less than a shift to the left.
+# A section is y = a * (x - last y) + last x. Last inputs keep their place by turns of two names, or by a copy. On
+# Xtensa a multiplication is an instruction less than a shift to the left.
 # fmt: off
 @micropython.viper
 def _copy(p: ptr16, q: ptr16, n: int, first: int, at: int):

@@ -179,6 +179,7 @@ def _fours(q: ptr32, p: ptr32, words: ptr32, points: int, apart: int, stride: in
     """
     start = int(p)
     end = start + (points << 3)
+    table = int(words)
     r = 2
     while apart < end - start:
         step = apart << 2
@@ -186,32 +187,32 @@ def _fours(q: ptr32, p: ptr32, words: ptr32, points: int, apart: int, stride: in
         at = start
         until = start + apart
         while at < until:
-            w = ptr32(int(words) + turn)
-            c1 = w[0]
-            s1 = w[1]
+            q = ptr32(turn + table)
+            c1 = q[0]
+            s1 = q[1]
             # A quarter turn on: cosine -s, sine c; two: -c, -s.
-            t = turn + turn
-            w = ptr32(int(words) + (t & 8191))
-            c2 = w[0]
-            s2 = w[1]
-            if t >> 13:
-                c2 = 0 - w[1]
-                s2 = w[0]
-            t = t + turn
-            w = ptr32(int(words) + (t & 8191))
-            c3 = w[0]
-            s3 = w[1]
-            t = t >> 13
-            if t:
+            p = ptr32(turn + turn)
+            q = ptr32((int(p) & 8191) + table)
+            c2 = q[0]
+            s2 = q[1]
+            if int(p) >> 13:
+                s2 = c2
+                c2 = 0 - q[1]
+            p = ptr32(int(p) + turn)
+            q = ptr32((int(p) & 8191) + table)
+            c3 = q[0]
+            s3 = q[1]
+            p = ptr32(int(p) >> 13)
+            if int(p):
                 s3 = c3
-                c3 = 0 - w[1]
-                if t >> 1:
-                    c3 = 0 - w[0]
-                    s3 = 0 - w[1]
+                c3 = 0 - q[1]
+                if int(p) >> 1:
+                    c3 = 0 - q[0]
+                    s3 = 0 - q[1]
             p = ptr32(at)
             q = ptr32(at + apart)
             while int(q) < end:
-                # b, e: second point; c, f: third; m, n: fourth less third, u, v: their sum; k, l: first less second.
+                # b, e: second point; c, f: third; m, n: fourth less third, u, v: their sum; k, h: first less second.
                 if _WORD_BITS & 32:
                     b = q[0] * c2 + q[1] * s2 + 8192 >> 14
                     e = q[1] * c2 - q[0] * s2 + 8192 >> 14
@@ -222,15 +223,15 @@ def _fours(q: ptr32, p: ptr32, words: ptr32, points: int, apart: int, stride: in
                     u = (m := (q[0] * c3 + q[1] * s3 + 8192 >> 14) - c) + c + c
                     v = (n := (q[1] * c3 - q[0] * s3 + 8192 >> 14) - f) + f + f
                     q[0] = (k := p[0] + r - b) + n >> 2
-                    q[1] = (l := p[1] + r - e) - m >> 2
+                    q[1] = (h := p[1] + r - e) - m >> 2
                     q = ptr32(int(q) - apart)
                     q[0] = (t := k + b + b) - u >> 2
                     p[0] = t + u >> 2
-                    q[1] = (t := l + e + e) - v >> 2
+                    q[1] = (t := h + e + e) - v >> 2
                     p[1] = t + v >> 2
                     q = ptr32(int(q) - apart)
                     q[0] = k - n >> 2
-                    q[1] = l + m >> 2
+                    q[1] = h + m >> 2
                 else:
                     b = q[0] * c2 + q[1] * s2 + 8192 << 32 >> 46
                     e = q[1] * c2 - q[0] * s2 + 8192 << 32 >> 46
@@ -241,15 +242,15 @@ def _fours(q: ptr32, p: ptr32, words: ptr32, points: int, apart: int, stride: in
                     u = (m := (q[0] * c3 + q[1] * s3 + 8192 << 32 >> 46) - c) + c + c
                     v = (n := (q[1] * c3 - q[0] * s3 + 8192 << 32 >> 46) - f) + f + f
                     q[0] = (k := p[0] + r - b) + n << 32 >> 34
-                    q[1] = (l := p[1] + r - e) - m << 32 >> 34
+                    q[1] = (h := p[1] + r - e) - m << 32 >> 34
                     q = ptr32(int(q) - apart)
                     q[0] = (t := k + b + b) - u << 32 >> 34
                     p[0] = t + u << 32 >> 34
-                    q[1] = (t := l + e + e) - v << 32 >> 34
+                    q[1] = (t := h + e + e) - v << 32 >> 34
                     p[1] = t + v << 32 >> 34
                     q = ptr32(int(q) - apart)
                     q[0] = k - n << 32 >> 34
-                    q[1] = l + m << 32 >> 34
+                    q[1] = h + m << 32 >> 34
                 p = ptr32(int(p) + step)
                 q = ptr32(int(q) + step)
             turn += stride

@@ -65,12 +65,20 @@ def summary(buf, n: int, words, out) -> None:
     mean = words[stats.MEAN]
     _sums(buf, n, out, mean)
     _spread(words, out)
-    _finish(n, words[stats.SUM] - n * mean, out)
+    # From here and not from _finish: between viper functions a pointer goes as a number, and where memory lies beyond
+    # 2**30 (ESP32-C6) that takes heap.
+    cubes = _normal(out, 5)
+    fourths = _normal(out, 7)
+    _normal(out, 9)
+    _finish(n, words[stats.SUM] - n * mean, out, cubes, fourths)
     out[VALID] = 1
 
 
 def cut(peak: int) -> int:
     """Bits by which squares are shifted down so that sums of eight products fit a word. peak: 0..32768."""
+    # What follows would give the same, but beyond 2**30 it would take heap.
+    if peak > 32766:
+        return 18
     bits = 0
     limit = 1 << 14 if peak < 1 << 14 else 1 << 13
     # What is added before the shift may round the largest up.
@@ -151,17 +159,15 @@ def _spread(words: ptr32, out: ptr32):
 
 
 @micropython.viper
-def _finish(n: int, rest: int, out: ptr32):
+def _finish(n: int, rest: int, out: ptr32, cubes: int, fourths: int):
     """Kurtosis and skewness from the sums. rest: sum of the samples less n times the mean they were summed about.
 
-    Every number here is a mantissa of 15 bits or so and an exponent. With q for the spread per sample (1024 times the
-    variance), `sigma` its root, z = rest / n / sigma, and a3, a4 the moments about the rounded mean over powers of
-    sigma, moving to the exact mean gives  skewness = a3 - 3 z - z**3,  kurtosis = a4 - 4 z a3 + 6 z**2 + 3 z**4.
+    cubes, fourths: signs of theirs. Every number here is a mantissa of 15 bits or so and an exponent. With q for the
+    spread per sample (1024 times the variance), `sigma` its root, z = rest / n / sigma, and a3, a4 the moments about
+    the rounded mean over powers of sigma, moving to the exact mean gives  skewness = a3 - 3 z - z**3,
+    kurtosis = a4 - 4 z a3 + 6 z**2 + 3 z**4.
     """
     k = out[3]
-    negative = int(_normal(out, 5))
-    fourths_zero = int(_normal(out, 7))
-    int(_normal(out, 9))
 
     scale = 0
     while n < 16384:
@@ -186,16 +192,16 @@ def _finish(n: int, rest: int, out: ptr32):
     t = (q * q) >> 14
     a4 = (((out[7] // n) << 14) + (t >> 1)) // t
     a4 = int(_shifted(a4, out[8] - 64 + scale + 2 * (k + out[4] + out[4]) - 28 - 2 * x + 12))
-    if fourths_zero == 0:
+    if fourths == 0:
         a4 = 0
 
     # Third moment over sigma cubed, in 1/4096.
     t = (q * sigma) >> 14
     a3 = (((out[5] // n) << 14) + (t >> 1)) // t
     a3 = int(_shifted(a3, out[6] - 64 + scale + k + 3 * out[4] - 28 - x - y + 12))
-    if negative == 0:
+    if cubes == 0:
         a3 = 0
-    if negative < 0:
+    if cubes < 0:
         a3 = 0 - a3
 
     # z, in 1/16384.

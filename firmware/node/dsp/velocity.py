@@ -139,9 +139,7 @@ class Velocity:
         while first < n:
             take = min(n - first, (self._n - self._at) * factor)
             for axis in range(3):
-                decimate.decimate(
-                    factor, buffers[axis], first, take, self._states[axis], self._records[axis], self._at
-                )
+                decimate.decimate(factor, buffers[axis], first, take, self._states[axis], self._records[axis], self._at)
             first += take
             self._at += take // factor
             self._stain = max(0, self._stain - take // factor)

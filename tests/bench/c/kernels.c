@@ -103,33 +103,103 @@ void smooth(int32_t *x, int points, int32_t alpha, int64_t *out)
     out[1] = peak;
 }
 
-/* decimate.py _quarter and _half: one output of eight samples */
-#define BINOMIALS(p, out)                                 \
-    y = 4 * (p[0] + b + c) + 2 * c + a + p[1];            \
-    v = 4 * (p[0] + p[2] + p[1]) + 2 * p[1] + c + p[3];   \
-    a = p[1];                                             \
-    b = p[2];                                             \
-    c = p[3];                                             \
-    out = (6 * y + v + r) >> 8;                           \
-    r = 20 * y + 15 * v + s;                              \
-    s = 6 * y + 15 * v + t;                               \
-    t = v;
+/* decimate.py _eighth: one output of eight samples, the sign of a sample being the compiler's affair */
+#define PAIR(p, y)                          \
+    y = p[0] + 5 * x + s + t;               \
+    s = t;                                  \
+    t = 4 * p[1] + p[0];                    \
+    x = p[0];
 
-void half(const int16_t *x, int n, int16_t *out, int32_t *q)
+#define SECTION(y, x, last, a, bits)        \
+    v = (((x) - y) * a >> bits) + last;     \
+    last = x;                               \
+    y = v;
+
+void eighth(const int16_t *p, int n, int16_t *out, int32_t *st)
 {
-    int32_t a = 0, b = 0, c = 0, r = 0, s = 0, t = 0, carry = 32768, y, v;
-    for (int i = 0; i < n; i += 8, x += 8, q += 2) {
-        BINOMIALS(x, q[22])
-        BINOMIALS((x + 4), q[23])
-        v = carry - 15 * (q[0] + q[22]) + 56 * (q[2] + q[20]) - 146 * (q[4] + q[18]);
-        v += 330 * (q[6] + q[16]) - 740 * (q[8] + q[14]) + 2563 * (q[10] + q[12]) + (q[11] << 12);
-        *out++ = v >> 16;
-        carry = v & 0xFFFF;
+    int32_t x = st[0], s = st[1], t = st[2], xb = st[3], b = st[4], xc = st[5], c = st[6], xd = st[7], d = st[8];
+    int32_t e = st[9], xf = st[10], f = st[11], g = st[12], carry = st[13], v, y, last;
+    for (int i = 0; i < n; i += 8, p += 8) {
+        PAIR(p, y)
+        SECTION(b, y, xb, 1123, 11)
+        PAIR((p + 2), y)
+        SECTION(c, y, xc, 954, 13)
+        y = b + c;
+        last = d;
+        SECTION(d, y, xd, 434, 11)
+        SECTION(e, d, last, 402, 9)
+        PAIR((p + 4), y)
+        SECTION(b, y, xb, 1123, 11)
+        PAIR((p + 6), y)
+        SECTION(c, y, xc, 954, 13)
+        y = b + c;
+        last = f;
+        SECTION(f, y, xf, 449, 13)
+        SECTION(g, f, last, 466, 10)
+        v = e + g + carry;
+        *out++ = v >> 8;
+        carry = v & 255;
+    }
+    st[0] = x + s + t + xb + b + xc + c + xd + d + e + xf + f + g + carry;
+}
+
+/* fft.py _first */
+void fft_first(int32_t *p, int points)
+{
+    for (int32_t *end = p + 2 * points; p < end; p += 8) {
+        int32_t a = p[0] + p[2], b = p[0] - p[2], c = p[4] + p[6], d = p[4] - p[6];
+        int32_t e = p[1] + p[3], f = p[1] - p[3], g = p[5] + p[7], h = p[5] - p[7];
+        p[0] = (a + c + 1) >> 2;
+        p[1] = (e + g + 1) >> 2;
+        p[2] = (b + h + 1) >> 2;
+        p[3] = (f - d + 1) >> 2;
+        p[4] = (a - c + 2) >> 2;
+        p[5] = (e - g + 2) >> 2;
+        p[6] = (b - h + 2) >> 2;
+        p[7] = (f + d + 2) >> 2;
     }
 }
 
-/* fft.py: radix 2, twiddle of each butterfly looked up, a stage at a time */
-void fft(int16_t *x, int points, const int16_t *table)
+/* fft.py _fours; a table of three quarters of a turn, so that nothing has to be folded */
+void fft_fours(int32_t *x, int points, const int32_t *table)
+{
+    int r = 2;
+    for (int apart = 4, stride = 512; apart < points; apart *= 4, stride /= 4, r = 3 - r)
+        for (int k = 0; k < apart; k++) {
+            const int32_t *w = table + k * stride, *ww = w + k * stride, *www = ww + k * stride;
+            int32_t c1 = w[0], s1 = w[1], c2 = ww[0], s2 = ww[1], c3 = www[0], s3 = www[1];
+            for (int32_t *p = x + 2 * k; p < x + 2 * points; p += 8 * apart) {
+                int32_t *second = p + 2 * apart, *third = second + 2 * apart, *fourth = third + 2 * apart;
+                int32_t b = (second[0] * c2 + second[1] * s2 + 8192) >> 14;
+                int32_t e = (second[1] * c2 - second[0] * s2 + 8192) >> 14;
+                int32_t c = (third[0] * c1 + third[1] * s1 + 8192) >> 14;
+                int32_t f = (third[1] * c1 - third[0] * s1 + 8192) >> 14;
+                int32_t d = (fourth[0] * c3 + fourth[1] * s3 + 8192) >> 14;
+                int32_t g = (fourth[1] * c3 - fourth[0] * s3 + 8192) >> 14;
+                int32_t l = p[0] + r - b, m = p[1] + r - e, t = p[0] + r + b, u = p[1] + r + e;
+                p[0] = (t + c + d) >> 2;
+                p[1] = (u + f + g) >> 2;
+                second[0] = (l + f - g) >> 2;
+                second[1] = (m - c + d) >> 2;
+                third[0] = (t - c - d) >> 2;
+                third[1] = (u - f - g) >> 2;
+                fourth[0] = (l - f + g) >> 2;
+                fourth[1] = (m + c - d) >> 2;
+            }
+        }
+}
+
+/* tests/device/programs/alone.py squares */
+void squares(const int16_t *x, int n, int64_t *out)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    *out = sum;
+}
+
+/* No kernel of ours: the FFT most would write, radix 2, twiddle of each butterfly looked up, a stage at a time */
+void fft_plain(int16_t *x, int points, const int16_t *table)
 {
     for (int half = 1, stride = points / 2; half < points; half *= 2, stride /= 2)
         for (int start = 0; start < points; start += 2 * half)
