@@ -70,8 +70,8 @@ def main() -> int:
                 f"\n{bits}-bit MicroPython on this computer, {READING_SAMPLES} samples, in turns with bytecode (time):"
             )
             for line in device.output("ratio.py", built, READING_SAMPLES, ROUNDS).splitlines():
-                call, fast, slow = line.split()
-                print(f"  {call:<20} {int(slow) / int(fast):6.0f} x faster than its twin")
+                *call, fast, slow = line.split()
+                print(f"  {' '.join(call):<20} {int(slow) / int(fast):6.0f} x faster than its twin")
             done = device.run("heap.py", built, blocks, timeout_s=600)
             # One byte asked for while the heap is locked ends the program.
             before, after = done.stdout.split()[:2] if done.returncode == 0 else ("0", "none left")

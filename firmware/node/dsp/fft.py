@@ -15,9 +15,10 @@ first pass. A quarter of what a butterfly adds up keeps every magnitude below 2*
 of 2**14 fits 32 bits.
 
 Rounding decides how small a slow vibration may be beside a large fast one, since velocity divides by frequency. What
-is always rounded down piles up in the lowest bins. So products are rounded to the nearest, and a quarter's tie up in
-one pass and down in the next (r): the error is then white, below one unit of 2**-17 of full scale, and in the lowest
-bins of a pure tone a hundred times less. The caller loads a small signal shifted up.
+is always rounded down piles up in the lowest bins. So products are rounded to the nearest; a quarter's tie goes up in
+one pass and down in the next (r); and halves up in one of two numbers and down in the other, so that nothing is left
+of it in the lower bins. The error is then white and below one unit of 2**-17 of full scale, in the lowest bins of a
+pure tone a quarter of that. The caller loads a small signal shifted up.
 
 Two pointers in the two registers a viper function has, everything else on the stack. int32 data, because packed int16
 took half as much again.
@@ -155,17 +156,17 @@ def _twos(q: ptr32, p: ptr32, words: ptr32, points: int):
             if _WORD_BITS & 32:
                 x = (q[0] * c + q[1] * s + 16384) >> 15
                 y = (q[1] * c - q[0] * s + 16384) >> 15
-                q[0] = (p[0] >> 1) - x
-                p[0] = ((p[0] + 1) >> 1) + x
-                q[1] = (p[1] >> 1) - y
-                p[1] = ((p[1] + 1) >> 1) + y
+                q[0] = ((p[0] + 1) >> 1) - x
+                p[0] = (p[0] >> 1) + x
+                q[1] = ((p[1] + 1) >> 1) - y
+                p[1] = (p[1] >> 1) + y
             else:
                 x = ((q[0] * c + q[1] * s + 16384) << 32) >> 47
                 y = ((q[1] * c - q[0] * s + 16384) << 32) >> 47
-                q[0] = ((p[0] << 32) >> 33) - x
-                p[0] = (((p[0] + 1) << 32) >> 33) + x
-                q[1] = ((p[1] << 32) >> 33) - y
-                p[1] = (((p[1] + 1) << 32) >> 33) + y
+                q[0] = (((p[0] + 1) << 32) >> 33) - x
+                p[0] = ((p[0] << 32) >> 33) + x
+                q[1] = (((p[1] + 1) << 32) >> 33) - y
+                p[1] = ((p[1] << 32) >> 33) + y
             p = ptr32(int(p) + 64)
             q = ptr32(int(q) + 64)
         k += 1
@@ -282,15 +283,15 @@ def _split(p: ptr32, q: ptr32, words: ptr32, points: int):
         c = ptr32(w)[0]
         s = ptr32(w)[1]
         if _WORD_BITS & 32:
-            a = (p[1] + q[1]) >> 1
-            b = (q[0] - p[0]) >> 1
+            a = (p[1] + q[1] + 1) >> 1
+            b = (q[0] - p[0] + 1) >> 1
             x = (a * c + b * s + 8192) >> 14
             y = (b * c - a * s + 8192) >> 14
             a = (p[0] + q[0]) >> 1
             b = (p[1] - q[1]) >> 1
         else:
-            a = ((p[1] + q[1]) << 32) >> 33
-            b = ((q[0] - p[0]) << 32) >> 33
+            a = ((p[1] + q[1] + 1) << 32) >> 33
+            b = ((q[0] - p[0] + 1) << 32) >> 33
             x = (a * c + b * s + 8192) >> 14
             y = (b * c - a * s + 8192) >> 14
             a = ((p[0] + q[0]) << 32) >> 33

@@ -60,15 +60,15 @@ def finish(work, points: int, words) -> None:
 
 
 def _twos(work, points, words):
-    """Products to the nearest, halves down in one result and up in the other."""
+    """Products to the nearest, halves down in one result, which leads to the lowest bins, and up in the other."""
     for k in range(4):
         turn = _turn(words, 512 * k)
         for a in range(k, points, 8):
             b = a + 4
             re, im = _product(work, b, turn)
             re, im = (re + 16384) >> 15, (im + 16384) >> 15
-            work[2 * b], work[2 * b + 1] = (work[2 * a] >> 1) - re, (work[2 * a + 1] >> 1) - im
-            work[2 * a], work[2 * a + 1] = ((work[2 * a] + 1) >> 1) + re, ((work[2 * a + 1] + 1) >> 1) + im
+            work[2 * b], work[2 * b + 1] = ((work[2 * a] + 1) >> 1) - re, ((work[2 * a + 1] + 1) >> 1) - im
+            work[2 * a], work[2 * a + 1] = (work[2 * a] >> 1) + re, (work[2 * a + 1] >> 1) + im
 
 
 def _four(work, a, apart, turns, tie):
@@ -102,8 +102,9 @@ def real(work, points: int, words) -> None:
     for k in range(1, points // 2 + 1):
         m = points - k
         c, s = _turn(words, k * (2048 // points))
-        a = (work[2 * k + 1] + work[2 * m + 1]) >> 1
-        b = (work[2 * m] - work[2 * k]) >> 1
+        # Halves up here and down below: of the lower bins nothing is left of either.
+        a = (work[2 * k + 1] + work[2 * m + 1] + 1) >> 1
+        b = (work[2 * m] - work[2 * k] + 1) >> 1
         x = (a * c + b * s + 8192) >> 14
         y = (b * c - a * s + 8192) >> 14
         a = (work[2 * k] + work[2 * m]) >> 1

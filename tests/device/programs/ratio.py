@@ -10,7 +10,20 @@ from array import array
 
 sys.path.insert(0, sys.argv[1])
 
-from node.dsp import envelope, envelope_twin, moments, moments_twin, stats, twin
+from node.dsp import (
+    decimate,
+    decimate_twin,
+    envelope,
+    envelope_twin,
+    fft,
+    fft_twin,
+    moments,
+    moments_twin,
+    spectrum,
+    spectrum_twin,
+    stats,
+    twin,
+)
 from node.dsp.envelope_state import State
 from node.sensors import unpack, unpack_twin
 
@@ -36,7 +49,14 @@ OUT = array("i", [0] * 16)
 WORDS = array("i", [0] * stats.WORDS)
 WORK = array("i", [0] * (SAMPLES + envelope.SPARE))
 AXIS = State(26667)
+RECORD = array("h", [0] * SAMPLES)
+STATE = array("i", [0] * decimate.STATE_WORDS)
+TABLE = array("i", [0] * fft.TABLE_WORDS)
+POINTS = 1024
+SPECTRUM = array("i", [0] * (2 * POINTS))
 stats.summary(BLOCK, SAMPLES, WORDS)
+decimate.prime(0, STATE)
+fft.table(TABLE)
 
 
 def room():
@@ -52,6 +72,9 @@ CALLS = (
     ("stats.peak_about", lambda m: m.peak_about(BLOCK, SAMPLES, 5), stats, twin),
     ("moments.summary", lambda m: m.summary(BLOCK, SAMPLES, WORDS, OUT), moments, moments_twin),
     ("envelope.summary", lambda m: m.summary(BLOCK, SAMPLES, 0, AXIS, WORK, OUT), envelope, envelope_twin),
+    ("decimate.decimate", lambda m: m.decimate(8, BLOCK, 0, SAMPLES, STATE, RECORD, 0), decimate, decimate_twin),
+    ("fft.transform 1024", lambda m: m.transform(SPECTRUM, POINTS, TABLE), fft, fft_twin),
+    ("spectrum.load 2048", lambda m: m.load(BLOCK, 2 * POINTS, 0, 1, SPECTRUM, TABLE), spectrum, spectrum_twin),
     ("unpack.unpack", lambda m: m.unpack(BURST, SAMPLES, *AXES, room()), unpack, unpack_twin),
 )
 
