@@ -106,6 +106,8 @@ KERNELS = (
         block=READING_SAMPLES,
         stream=True,
     ),
+    # Four squares of -32768 are 2**32 and would read 0, so such a block, clipped anyway, is summed again one by one.
+    Kernel("the same with a -32768 in the block", (Part(STATS, "_fused", (1 / 8, 1)),)),
     # The budget for RMS is for it alone. The node always wants peak and mean as well, so it has no such kernel.
     Kernel(
         "(squares alone: not in the node)",
@@ -161,7 +163,7 @@ KERNELS = (
     # The budget was for a chain in the time domain that gives velocity and nothing else. This one leaves out what is
     # not in the band, and lines and bands come of the same spectrum. A reading of a node that sleeps is one record; so
     # it is with a fast sensor, whose FIFO runs over while a spectrum is made (firmware/README.md).
-    Kernel("velocity chain, record by record", (*EIGHTH, *velocity_parts()), 75, xtensa_must=1.4),
+    Kernel("velocity chain, record by record", (*EIGHTH, *velocity_parts()), 75),
     # Where nothing is lost meanwhile records overlap by half: two spectra for every sample. That is for sensors too
     # slow to be decimated by 8, so nothing was agreed; the count is as if.
     Kernel("velocity chain, records overlapping", (*EIGHTH, *velocity_parts(), *velocity_parts()), xtensa_must=1.4),

@@ -2,7 +2,7 @@
 defines them.
 
 Data: array('i'), real and imaginary part of a point in turns, so 8 bytes a point. Twiddles: array('i', TABLE_WORDS)
-from `table`, cosine and sine in 1/16384 for each 1/4096 of a quarter turn; `table` is called once, at the start.
+from `table`, cosine and sine in 1/16384 for each 1/4096 of a turn up to a quarter; `table` is called once, at first.
 Nothing here allocates.
 
     load points in bit-reversed order (index with its bits mirrored), |re + j im| < 2**17
@@ -188,6 +188,7 @@ def _fours(q: ptr32, p: ptr32, words: ptr32, points: int, apart: int, stride: in
         at = start
         until = start + apart
         while at < until:
+            # Until the butterflies p and q are but two registers.
             q = ptr32(turn + table)
             c1 = q[0]
             s1 = q[1]

@@ -1,14 +1,14 @@
 """Viper kernels: a record of decimated samples -> Hann-windowed spectrum -> velocity power per bin, sums of it, its
 peaks. spectrum_twin.py defines them; velocity.py puts them together and knows units.
 
-    survey(record, n, out)                     centre, and the shift that fills the FFT's words
+    survey(record, n, out)                       centre, and the shift that fills the FFT's words
     load(record, n, centre, shift, work, table)  window and pack into work, first pass of the FFT included
-    fft.finish(...), fft.real(...)             bins X[k] of the windowed record
-    ceiling(work, first, last)                 how large bins are, for the exponent
-    power(work, weights, first, last, shift)   bins -> P[k], velocity power, in the place of the real parts
-    total(work, first, last, out)              sum of P
-    peaks(work, first, last, found)            the PEAKS largest local maxima
-    magnitude(work, k), root(...), muldiv(...) what it takes to make numbers of them without the heap
+    fft.finish(...), fft.real(...)               bins X[k] of the windowed record
+    ceiling(work, first, last)                   how large bins are, for the exponent
+    power(work, weights, first, last, shift)     bins -> P[k], velocity power, in the place of the real parts
+    total(work, first, last, out)                sum of P
+    peaks(work, first, last, found)              the PEAKS largest local maxima
+    magnitude(work, k), root(...), muldiv(...)   what it takes to make numbers of them without the heap
 
 Spectral integration: velocity is acceleration over 2 pi f, so each bin's power is weighted with 1/f**2, nothing
 drifts, and what is out of the band is simply left out. `weights` makes the table: 1/k as a number of 14 bits per octave
