@@ -19,6 +19,8 @@ from judder_core import record, settings
 # Locally administered, so that no virtual node can be taken for a chip somebody made.
 _MAC_PREFIX = bytes((0x02, 0x4A, 0x44))
 
+_SETTINGS_BYTES = 2 * layout.SECTOR_BYTES  # sectors 0 and 1 of cfg
+
 
 def mac_address(number: int) -> bytes:
     """6-byte MAC of virtual node `number` (0..0xFFFFFF)."""
@@ -44,3 +46,23 @@ def make_flash(path: Path, board: Board, made: images.Images, values: Mapping[st
         if payload is not None:
             flash.program(layout.find(layout.layout(board.flash_bytes), "cfg").offset, record.frame(1, payload))
     return path
+
+
+def remake_flash(path: Path, board: Board, made: images.Images, values: Mapping[str, Value]) -> Path:
+    """make_flash(), and what a node has remembered besides its settings (link records, queue) stays where it is.
+
+    Raises SettingsError before anything is written.
+    """
+    old = path.read_bytes() if path.exists() else b""
+    make_flash(path, board, made, values)
+    if len(old) == board.flash_bytes:
+        table = layout.layout(board.flash_bytes)
+        with NorFlash(path, board.flash_bytes) as flash:
+            for start, end in _remembered(table):
+                flash.program(start, old[start:end])
+    return path
+
+
+def _remembered(table: tuple[layout.Partition, ...]) -> list[tuple[int, int]]:
+    cfg, ring = layout.find(table, "cfg"), layout.find(table, "ring")
+    return [(cfg.offset + _SETTINGS_BYTES, cfg.end), (ring.offset, ring.end)]

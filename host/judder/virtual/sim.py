@@ -56,6 +56,18 @@ class Totals:
     board_seconds: float = 0.0
 
 
+def machine_of(scenario: str, duration_s: float) -> Callable[[int], Source]:
+    """What shakes node `number`, from 0. Raises InputError for a scenario there is none of."""
+    if scenario != MIXED and scenario not in SCENARIOS:
+        raise InputError(f"there is no scenario '{scenario}'; there are {', '.join([*SCENARIOS, MIXED])}")
+
+    def machine(number: int) -> Source:
+        kind = _MIXED_ORDER[number % len(_MIXED_ORDER)] if scenario == MIXED else scenario
+        return SCENARIOS[kind](number + 1, duration_s)
+
+    return machine
+
+
 def simulate(
     count: int,
     scenario: str,
@@ -74,8 +86,7 @@ def simulate(
     first node, which makes its identity. Raises InputError for a scenario there is none of, DeviceError when nothing
     listens at the broker's address, and what the boards raise.
     """
-    if scenario != MIXED and scenario not in SCENARIOS:
-        raise InputError(f"there is no scenario '{scenario}'; there are {', '.join([*SCENARIOS, MIXED])}")
+    machine = machine_of(scenario, duration_s)
     board = boards.load(boards.DEFAULT) if board is None else board
     base: dict[str, Value] = {"mode": 0, "interval_s": 60, "acceleration_rms_warning_mg": 250}
     base |= dict(values or {})
@@ -93,13 +104,12 @@ def simulate(
             flash = factory.make_flash(
                 Path(folder) / f"{number}.bin", board, made, {**base, "node_id": factory.eui64(mac)}
             )
-            kind = _MIXED_ORDER[number % len(_MIXED_ORDER)] if scenario == MIXED else scenario
             virtual = VirtualBoard(
                 flash,
                 chip=board.chip.name,
                 flash_size=board.flash_bytes,
                 mac=mac,
-                wiring=Wiring.for_board(board, SCENARIOS[kind](number + 1, duration_s)),
+                wiring=Wiring.for_board(board, machine(number)),
                 clock=VIRTUAL,
                 pace=pace,
             )

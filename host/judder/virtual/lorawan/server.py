@@ -74,7 +74,7 @@ class NetworkServer:
         self.devices: dict[bytes, Device] = {}
         self.events: list[Event] = []
         self.audit = Audit(air, plan)
-        self._on_event = on_event
+        self.on_event = on_event
         self._cf_list = network_plan.cf_list(plan, sub_band) if cf_list else b""
         self._rx1_delay_s = rx1_delay_s
         self._dl_settings = rx1_offset << 4 | (plan.rx2_dr if rx2_dr is None else rx2_dr)
@@ -249,8 +249,8 @@ class NetworkServer:
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)
-        if self._on_event is not None:
-            self._on_event(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
 
 def _has_address(device: Device, dev_addr: int) -> bool:
