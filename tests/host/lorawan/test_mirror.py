@@ -112,6 +112,15 @@ def test_rate_and_power(region: str, dr: int, power: int, status: int) -> None:
     assert answers(settings, mac.link_adr(dr, power, 0x00FF)) == [f"LinkADRAns {status:02x}"]
 
 
+def test_us915_hops_over_two_narrow_channels_at_least() -> None:
+    for mask, status in ((0x0001, 6), (0x0003, 7)):
+        block = [mac.link_adr(3, 0, 0xFF, 7), mac.link_adr(3, 0, mask, 0)]
+        settings = mirror("US915")
+        got = settings.process(mac.join(block))
+        assert all(answer.fits((mac.LINK_ADR, bytes((status,)))) for answer in got)
+        assert (0 in settings.mask and 5 not in settings.mask) == (status == 7)
+
+
 def test_nothing_to_keep_changes_nothing() -> None:
     settings = mirror()
     settings.process(mac.join([mac.link_adr(3, 2, 0xFF, 0, 3)]))

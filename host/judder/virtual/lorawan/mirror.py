@@ -153,6 +153,8 @@ class Mirror:
             mask_right &= self._apply_mask(mask, bits, control)
         dr, power, nb_trans = block[-1][0] >> 4, block[-1][0] & 0x0F, block[-1][3] & 0x0F
         mask_right &= bool(mask) and mask <= set(self.channels)
+        if self.plan.name == "US915":  # hopping needs two at least: FCC 15.247; LoRaMac-node refuses less
+            mask_right &= len([number for number in mask if number < 64]) >= 2
         trial = self.copy()
         trial.mask = mask & set(self.channels)
         dr_right = dr == _KEEP or trial.usable(dr)
