@@ -43,6 +43,7 @@ BOARD = "virtual-esp32s3-sx1262"
 JOIN_EUI = bytes(8)
 ANTENNA_GAIN_DB = 2  # the setting's default
 _RADIUS_M = 1500.0
+_START_S = 2.0  # of this computer, for one board
 _GATEWAY_MARK = bytes.fromhex("024a44fffe")  # as virtual boards': locally administered
 
 
@@ -111,7 +112,13 @@ def simulate(
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="judder-sim-")))
         names = [f"node-{number:03d}" for number in range(request.first, request.first + request.nodes)]
-        air = Air(_path_loss(request, names), loss=request.loss, seed=request.seed, real=request.forward is not None)
+        air = Air(
+            _path_loss(request, names),
+            loss=request.loss,
+            seed=request.seed,
+            real=request.forward is not None,
+            patience_s=60.0 + _START_S * request.nodes,  # the first waits for the last to be switched on
+        )
         gateways = _gateways(request, air, plan)
         identities = keep_identities(folder, names, request.first)
         on_ready(identities)
