@@ -25,7 +25,10 @@ def line(event: dict[str, Any]) -> str | None:
         return _forwarder(event)
     if kind in ("log", "bad payload"):
         return click.style(f"{'':10}  {event['node']:<10} {kind}: {event['description']}", fg="yellow")
-    if kind not in ("uplink", "join-request", "join", "downlink", "unknown"):
+    if kind == "join":
+        text = f"{event['time_s']:10.3f}  {event['node']:<10} has joined, DevAddr {event['dev_addr']}"
+        return click.style(text, fg="green")
+    if kind not in ("uplink", "join-request", "downlink", "unknown"):
         return None
     words = [f"{event['time_s']:10.3f}  {event['node']:<10} {kind:<12} {event['data_rate']:<9}"]
     words.append(f"{event['frequency_mhz']:8.3f} MHz {event['bytes']:4} B")
@@ -40,9 +43,7 @@ def line(event: dict[str, Any]) -> str | None:
     if kind in ("uplink", "downlink") and "f_cnt" in event:
         words.append(f"FCnt {event['f_cnt']}")
     words += [name for name in ("confirmed", "repeated", "ack") if event.get(name)]
-    colour = {"join": "green", "join-request": "cyan"}.get(kind)
-    if event.get("gateways") == 0:
-        colour = "yellow"
+    colour = "yellow" if event.get("gateways") == 0 else "cyan" if kind == "join-request" else None
     return click.style("  ".join(words), fg=colour)
 
 

@@ -22,8 +22,9 @@ OnLine = Callable[[dict[str, Any]], None]
 
 @dataclass
 class Account:
-    """One node. uplinks: frames with a counter of their own; transmissions: with joins and repetitions; heard: uplinks
-    that a gateway received; acknowledged: downlinks that carried an ACK. rates: transmissions by data rate.
+    """One node. joins: sessions it has used. uplinks: frames with a counter of their own. transmissions: join-requests
+    and repetitions too; rates: these by data rate. heard: uplinks that a gateway received. acknowledged: downlinks that
+    carried an ACK.
     """
 
     name: str
@@ -36,7 +37,6 @@ class Account:
     acknowledged: int = 0
     airtime_us: int = 0
     rates: dict[str, int] = field(default_factory=dict)
-    last_rate: str = ""
     best_snr_db: float | None = None
     _counter: tuple[int, int] | None = field(default=None, repr=False)
     _arrived: bool = field(default=False, repr=False)
@@ -104,11 +104,10 @@ class Ledger:
         account.transmissions += 1
         account.airtime_us += emission.end_us - emission.start_us
         account.rates[rate] = account.rates.get(rate, 0) + 1
-        account.last_rate = rate
+        head = {"time_s": round(emission.end_us / 1e6, 3), "node": station.name}
         line: dict[str, Any] = {
             "event": "uplink",
-            "time_s": round(emission.end_us / 1e6, 3),
-            "node": station.name,
+            **head,
             "data_rate": rate,
             "frequency_mhz": tuning.frequency_hz / 1e6,
             "bytes": len(emission.payload),
@@ -120,9 +119,9 @@ class Ledger:
             line |= {"rssi_dbm": round(best.rssi_dbm), "snr_db": round(best.snr_db, 1)}
             if account.best_snr_db is None or best.snr_db > account.best_snr_db:
                 account.best_snr_db = best.snr_db
-        self._on_line(line | self._read_up(account, emission.payload, bool(copies)))
+        self._on_line(line | self._read_up(account, emission.payload, bool(copies), head))
 
-    def _read_up(self, account: Account, phy: bytes, arrived: bool) -> dict[str, Any]:
+    def _read_up(self, account: Account, phy: bytes, arrived: bool, head: dict[str, Any]) -> dict[str, Any]:
         try:
             if frames.message_type(phy) == frames.JOIN_REQUEST:
                 account.join_requests += 1
@@ -130,6 +129,10 @@ class Ledger:
             frame = DataFrame.parse(phy)
         except FrameError:
             return {"event": "unknown"}
+        if account.join_requests and (account._counter is None or account._counter[0] != frame.dev_addr):
+            # Whose a join-accept is can only be told from what its node does next.
+            account.joins += 1
+            self._on_line({"event": "join", **head, "dev_addr": f"{frame.dev_addr:08x}"})
         counter = frame.dev_addr, frame.fcnt
         repeated = counter == account._counter
         if not repeated:
@@ -157,10 +160,6 @@ class Ledger:
             "bytes": len(emission.payload),
         }
         try:
-            if frames.message_type(emission.payload) == frames.JOIN_ACCEPT:
-                account.joins += 1
-                self._on_line(line | {"event": "join"})
-                return
             frame = DataFrame.parse(emission.payload)
         except FrameError:
             return
