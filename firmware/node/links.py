@@ -20,11 +20,11 @@ def make(board, values: dict, node_id: bytes, console, keep, say):
         chip = board.RADIO_CHIP
         if chip is None:
             raise ValueError("board %s names no LoRa radio or modem" % board.NAME)
+        if board.RADIO_UART_ID is None:
+            return _lorawan(board, values, node_id, keep, say)
         from node.link import modem
 
-        if chip in modem.CHIPS:
-            return modem.make(board, values, node_id, os.urandom, say, keep.session, keep.asleep_ms)
-        return _lorawan(board, values, node_id, keep, say)
+        return modem.make(board, values, node_id, os.urandom, say, keep.session, keep.asleep_ms)
     return console
 
 
