@@ -71,7 +71,7 @@ def duty(node) -> None:
         while node.in_grace():
             node.delivery.flush(1000, linger_ms=1000)
             node.obey()
-        left_ms = interval_ms - (node.clock.uptime_ms() - began_ms)
+        left_ms = _spread(interval_ms) - (node.clock.uptime_ms() - began_ms)
         if node.report_wanted or left_ms < 1000:
             node.report_wanted = False
             if left_ms > 0:
@@ -82,6 +82,13 @@ def duty(node) -> None:
         node.cycle.sleep()
         node.save(freeze=True, planned_ms=left_ms)
         power.deep_sleep(left_ms)
+
+
+def _spread(interval_ms: int) -> int:
+    """The interval, up to 1/64 shorter or longer: nodes that were switched on together must not stay in step and talk
+    at the same moment for ever.
+    """
+    return interval_ms + (interval_ms * (os.urandom(1)[0] - 128) >> 13)
 
 
 def deliver(node, budget_ms: int, urgent: bool) -> None:

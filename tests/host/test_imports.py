@@ -58,7 +58,7 @@ def test_stages_of_the_node_do_not_import_each_other() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("stage", ["dsp", "alarm", "message", "store"])
+@pytest.mark.parametrize("stage", ["dsp", "alarm", "message", "store", "link/lorawan"])
 def test_pure_stages_do_not_know_the_chip_the_clock_or_randomness(stage: str) -> None:
     forbidden = CHIP_MODULES | {"time", "random", "os", "socket", "select", "sys"}
     if stage == "dsp":
