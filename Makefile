@@ -11,6 +11,8 @@ RECORDING ?=
 RATE ?=
 SCALE ?=
 BOARD ?= virtual-esp32s3
+LINK ?= mqtt
+REGION ?= EU868
 ARGS ?=
 # Many tests wait for a process or a port, so a few more than there are cores.
 WORKERS ?= 3
@@ -22,6 +24,7 @@ help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 	@echo
 	@echo "  make demo RECORDING=DIR|FILE [RATE=HZ SCALE=G_PER_COUNT]   replays real vibration instead of a synthetic machine"
+	@echo "  make demo LINK=lorawan [REGION=EU868]          over LoRaWAN instead of MQTT"
 	@echo "  make test ARGS='-k flash -x'                               passes ARGS to pytest"
 
 setup: $(STAMP)  ## create .venv with everything the other commands need
@@ -36,7 +39,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: $(STAMP)  ## the whole chain with no hardware: flash, provision, measure, deliver, decode, plot
-	@$(BIN)/judder demo --board $(BOARD) $(if $(RECORDING),--recording '$(RECORDING)') $(if $(RATE),--rate $(RATE)) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
+	@$(BIN)/judder demo --link $(LINK) --region $(REGION) $(if $(RECORDING),--recording '$(RECORDING)') $(if $(RATE),--rate $(RATE)) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
 
 test: $(STAMP) check build/micropython32/.tried  ## style, types and every test
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)

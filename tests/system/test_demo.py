@@ -60,6 +60,25 @@ def test_real_bearings_agree_with_the_recordings(tmp_path: Path, bearings: Path)
     assert [alarm["alarm_level"] for alarm in report["alarms"]] == ["danger", "none"]
 
 
+@pytest.mark.slow
+def test_over_lorawan(tmp_path: Path) -> None:
+    done = run("demo", "--link", "lorawan", "--output", str(tmp_path), "--pace", "1000000", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [alarm["alarm_level"] for alarm in rows[-1]["alarms"]] == ["warning", "none"]
+    assert rows[-1]["readings"] >= 10
+    # The command sent down was acknowledged, and the HELLO it asked for says that the node joined once.
+    hello = [row for row in rows if row.get("kind") == "hello"][-1]
+    assert (hello["link"], hello["joins"]) == ("lorawan", 1)
+    assert hello["downlinks"] >= 1
+    entry = json.loads(Path(rows[-1]["provision"]["key_file"]).read_text())
+    key = entry["lorawan"]["app_key"]
+    assert len(key) == 32
+    assert bytes.fromhex(key) in (tmp_path / "flash.bin").read_bytes()
+    assert key not in done.stdout + done.stderr
+    assert rows[-1]["provision"]["lorawan"]["dev_eui"] == entry["node_id"]
+
+
 def test_demonstration_fails_when_the_alarm_does_not_come(tmp_path: Path) -> None:
     quiet = scenario.synthetic()
     never = scenario.Scenario(
@@ -79,6 +98,8 @@ def test_demonstration_fails_when_the_alarm_does_not_come(tmp_path: Path) -> Non
         (["--recording", "."], 7, "recordings.json"),
         (["--board", "esp32-generic"], 7, "needs a virtual one"),
         (["--board", "esp33"], 1, "esp33"),
+        (["--link", "lorawan", "--board", "virtual-esp32s3"], 7, "no LoRa radio"),
+        (["--link", "lorawan", "--region", "EU999"], 7, "EU868"),
     ],
 )
 def test_what_cannot_be_shown_is_said_in_one_line(

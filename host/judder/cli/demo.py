@@ -14,13 +14,16 @@ from judder.device import boards
 _EPILOG = """\b
 Examples:
   judder demo
+  judder demo --link lorawan --region EU868
   judder demo --recording bearing.wav --scale 0.0005
   judder demo --recording FOLDER          a folder with recordings.json: its normal, then its outer-race
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--board", "name", default=boards.DEFAULT, show_default=True, help="A virtual board.")
+@click.option("--board", "name", help="A virtual board (default: one that has the link).")
+@click.option("--link", type=click.Choice(["mqtt", "lorawan"]), default="mqtt", show_default=True, help="How it talks.")
+@click.option("--region", default="EU868", show_default=True, help="LoRaWAN: EU868 US915 AU915 AS923-1..4 IN865.")
 @click.option(
     "--recording", type=click.Path(path_type=Path), help="NPY, CSV or WAV file, or folder with recordings.json."
 )
@@ -37,7 +40,9 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
-    name: str,
+    name: str | None,
+    link: str,
+    region: str,
     recording: Path | None,
     rate: float | None,
     scale: float | None,
@@ -80,7 +85,9 @@ def command(
         outcome = demo.run(
             what,
             output,
-            board=boards.load(name),
+            board=None if name is None else boards.load(name),
+            link=link,
+            region=region,
             pace=pace,
             on_step=step,
             on_event=progress,
@@ -95,6 +102,7 @@ def command(
         return
     click.echo("\n".join(demo_report.lines(outcome)))
     click.secho("\nPASS", bold=True, fg="green")
-    click.echo(f"  {picture}  the trend against its limits, and the last block's waveform")
+    waveform = ", and the last block's waveform" if outcome.waveform else ""
+    click.echo(f"  {picture}  the trend against its limits{waveform}")
     click.echo(f"  {output / 'readings.ndjson'}  every message, decoded")
     click.echo("\n".join(["", "Try next:", *(f"  {line}" for line in demo_report.NEXT)]))

@@ -20,7 +20,7 @@ NEXT = (
 
 
 def picture(outcome: Outcome, path: Path) -> Path:
-    """Trend with limits and the waveform of the last block, as a PNG."""
+    """Trend with limits and, where one was sent, the waveform of the last block, as a PNG."""
     points = []
     for at_s, record in outcome.messages:
         if isinstance(record, Reading):
@@ -35,7 +35,7 @@ def picture(outcome: Outcome, path: Path) -> Path:
         title=outcome.scenario.title,
         warning_mg=float(warning),
         danger_mg=float(danger),
-        waveform=waveform(outcome),
+        waveform=waveform(outcome) if outcome.waveform else None,
     )
 
 
@@ -61,9 +61,10 @@ def lines(outcome: Outcome) -> list[str]:
         f"{flashed.wire_bytes_out} B out, {flashed.wire_bytes_in} B in, {flashed.turns} turns on the wire",
         f"provision   node {provisioned.node}, {sum(c.ok for c in checks)} of {len(checks)} self-test checks passed, "
         f"{provisioned.seconds:.1f} s",
-        f"delivered   {len(outcome.readings)} readings and {len(outcome.alarms)} alarms through {outcome.broker}, "
+        f"delivered   {len(outcome.readings)} readings and {len(outcome.alarms)} alarms through {outcome.way}, "
         f"none missing, {outcome.board_seconds:.0f} s at the machine",
     ]
+    rows += outcome.network
     if outcome.comparisons:
         rows += [
             "",
@@ -95,7 +96,7 @@ def to_dict(outcome: Outcome) -> dict[str, object]:
     """The report as JSON can carry it."""
     return {
         "scenario": outcome.scenario.title,
-        "broker": outcome.broker,
+        "way": outcome.way,
         "flash": outcome.flashed.to_dict(),
         "provision": outcome.provisioned.to_dict(),
         "readings": len(outcome.readings),
