@@ -25,11 +25,13 @@ def commands() -> list[list[str]]:
     return [words[1:] for words in found if words and words[0].endswith("judder")]
 
 
-def test_profile_loads(tmp_path: Path) -> None:
-    (text,) = blocks("toml")
-    path = tmp_path / "first.toml"
-    path.write_text(text)
-    assert profile.load(path)["interval_s"] == 5
+def test_profiles_load(tmp_path: Path) -> None:
+    intervals = []
+    for text in blocks("toml"):
+        path = tmp_path / "one.toml"
+        path.write_text(text)
+        intervals.append(profile.load(path)["interval_s"])
+    assert intervals == [5, 900]
 
 
 def test_python_runs() -> None:
@@ -54,7 +56,15 @@ def test_make_targets_exist() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "tests/README.md", "boards/README.md", "firmware/README.md", "docs/bearings.md", "docs/tracking.md"],
+    [
+        "README.md",
+        "tests/README.md",
+        "boards/README.md",
+        "firmware/README.md",
+        "docs/bearings.md",
+        "docs/tracking.md",
+        "docs/lorawan.md",
+    ],
 )
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
