@@ -82,7 +82,8 @@ class Node:
                 faults.append(str(error))
         self.wiring_fault = "; ".join(faults)
         self.engine = Engine(values)
-        # Buffers first, while the heap is whole; the radio takes its share later.
+        # Buffers first, while the heap is whole, and without what the imports left; the radio takes its share later.
+        gc.collect()
         self.cycle = cycle.Cycle(
             features.Features(
                 (stats, moments, envelope, decimate, fft, spectrum),
@@ -106,6 +107,7 @@ class Node:
         self.delivery.dropped = self.state.dropped
         self.failures_before = self.state.link_failures
         self.engine.restore(self.state.alarm)
+        self.cycle.moved = self.state.moved
         self.delivery.thaw(self.state.queue, self._shift_ms)
         self.trial = trial.Trial(self.config, self.state, self.link, self.delivery, build, self.say)
 
@@ -251,7 +253,7 @@ class Node:
         number = self.state.capture
         self.state.capture = (number + 1) & 0xFFFF
         limit = self.link.limit()
-        for part in build.capture(number, axis, self.block, c.rate_dhz, c.scale_ug, samples, c.n, limit):
+        for part in build.capture(number, axis, self.block, c.rate_dhz, c.scale_ug, samples, c.samples, limit):
             self.delivery.put(schema.CAPTURE, part, self.measured_ms)
 
     # --- time
@@ -289,6 +291,7 @@ class Node:
         self._count()
         self.state.alarm = self.engine.state()
         self.state.session = self.link.session()
+        self.state.moved = self.cycle.moved
         if freeze:
             self.state.queue = self.delivery.freeze()
             self.state.dropped = self.delivery.dropped
@@ -338,6 +341,8 @@ def run() -> None:
         state.load()
     node = Node(cause, state)
     gc.collect()
+    # From here on nothing collects of itself while there is room; the loader had it so while modules were loading.
+    gc.threshold(-1)
     _node = node
     if node.config.fault:
         say("settings not used: " + node.config.fault)

@@ -6,15 +6,17 @@ Buffers and result words are made once, before anything else takes the heap; mea
 level changes or a sensor fails.
 
 A reading is one block, or with `record` as many blocks as velocity needs: the last one is what the rest is of.
+
+A chip needs longer for a block than its sensor's FIFO can wait, or it does not; the cycle finds out (`hurried`). If so,
+a gap follows every block that was worked on whole, and where a record takes several blocks none would ever be full. So
+a record is then taken in one go, in short steps with next to nothing done between them, and all else comes after it.
+A thermometer may take many milliseconds of its own: it is asked when a gap costs nothing (`quiet`).
 """
 
 from array import array
 
 from judder_core import schema
 from judder_core.errors import JudderError
-
-# One conversion of the thermometer, with room. Before that its result is not asked for, because that would wait.
-_TEMPERATURE_MS = 150
 
 METRIC_VELOCITY = 1  # schema.METRICS
 METRIC_RMS = 2
@@ -24,8 +26,18 @@ METRIC_TEMPERATURE = 6
 
 # Gaps may keep a record from getting full: the time of so many is waited, then the reading goes without velocity.
 _PATIENCE_RECORDS = 4
+# So many gaps before a record was full, each after a block worked on whole, are no stall of the link.
+_GAPS = 3
+# Samples of a step of a record. Levels and decimation of it take 2 ms at 160 MHz by their instructions, a fraction of
+# what any sensor's FIFO holds.
+_STEP = 1024
+# Shorter than this, half a block may well be one value on a machine that turns slowly.
+_FROZEN_FROM = 1024
+# The thermometer's turn comes with the next quiet moment, and after this without one.
+_TEMPERATURE_LATEST_MS = 10000
 
 _SENSOR_FAULTS = (OSError, JudderError)
+_NOT_STAMPED = -1
 
 
 class Cycle:
@@ -33,7 +45,11 @@ class Cycle:
 
     What the last reading gave: rms_mg, peak_mg (of three, None without a block), velocity_c (the same, None until a
     record is full), axis (worst, of velocity if there is one; 1..3, 0 none), clipped, lost, rate_dhz, temperature_dc
-    (or None), fault (a sensor that should answer does not, or gives nonsense), why (its words). The rest: features.
+    (or None), fault (a sensor that should answer does not, or gives nonsense), why (its words), samples (that stand in
+    the buffers). The rest: features.
+
+    quiet: a gap before the next block costs nothing. hurried: see above. moved: bits of the axes that have ever given
+    two values, for as long as somebody keeps them.
     """
 
     def __init__(self, features, vibration, temperature, range_g: int, n: int, engine):
@@ -57,24 +73,41 @@ class Cycle:
             self._judged_kurtosis,
             self._judged_temperature,
         )
+        self._tails = [_halves(memoryview(buffer), n) for buffer in self.buffers] if vibration else ()
         self._vibration_ready = False
         self._temperature_ready = False
         self._conversion = None
+        self._asked_ms = 0
+        self._gaps = 0
+        self._cold = ""
+        self.moved = 0
+        self.samples = 0
+        self.hurried = False
+        self.quiet = True
         self.rms_mg = self.peak_mg = self.velocity_c = None
         self.axis = self.lost = self.rate_dhz = self.scale_ug = 0
         self.clipped = self.fault = False
         self.temperature_dc = None
         self.why = ""
 
+    def warm_up(self, now_ms: int) -> None:
+        """Wait for a temperature now, before a stream begins that nothing may hold up."""
+        self._begin_temperature(now_ms)
+        self._end_temperature()
+
     def measure(self, now_ms: int, patient: bool, record: bool = False) -> tuple:
-        """One reading. patient: wait for the thermometer rather than repeat its last value. record: go on until
-        velocity is there.
+        """One reading. patient: the stream may end with it, so wait for the thermometer rather than repeat its last
+        value. record: go on until velocity is there.
 
         Returns the alarm levels that changed: (metric, axis, level, value, limit).
         """
+        if self._conversion == _NOT_STAMPED:
+            # It began after the block before this one: counted from now it is old enough a little later than it is.
+            self._conversion = now_ms
+        if patient:
+            self._begin_temperature(now_ms)
         self.fault = False
-        self._begin_temperature(now_ms)
-        self._acquire(record)
+        self._acquire(record or self.hurried)
         # Of the vibration sensor: a thermometer that fails says nothing about the block.
         flags = schema.STATE_SENSOR_FAULT if self.fault and self.rms_mg is None else 0
         if self.lost:
@@ -82,10 +115,19 @@ class Cycle:
         if self.clipped:
             flags |= schema.STATE_CLIPPED
         self._judge()
-        # A value of an earlier block was judged then.
+        if patient:
+            self._end_temperature()
+        elif self.quiet or now_ms - self._asked_ms > _TEMPERATURE_LATEST_MS:
+            self._asked_ms = now_ms
+            if self._conversion is not None and now_ms - self._conversion >= self._temperature.CONVERSION_MS:
+                self._end_temperature()
+            self._begin_temperature(_NOT_STAMPED)
+        if self._cold and not self.fault:
+            self._failed(self._cold)
+        changes = self.engine.evaluate(self._judged, flags, now_ms // 1000)
+        # Judged once.
         self._judged_temperature[2] = None
-        self._end_temperature(now_ms, patient)
-        return self.engine.evaluate(self._judged, flags, now_ms // 1000)
+        return changes
 
     def sleep(self) -> None:
         """Sensors off. The next measure() starts them again."""
@@ -101,8 +143,9 @@ class Cycle:
     def _acquire(self, record: bool) -> None:
         """A block or more, and its features; rms_mg stays None without a sensor that answers."""
         self.rms_mg = self.peak_mg = self.velocity_c = None
-        self.axis = self.lost = self.rate_dhz = 0
+        self.axis = self.lost = self.rate_dhz = self.samples = 0
         self.clipped = False
+        self.quiet = True
         sensor = self._vibration
         if sensor is None:
             return
@@ -110,6 +153,9 @@ class Cycle:
         velocity = features.velocity
         taken = 0
         while True:
+            n = self.n
+            if record and velocity.missing >= n + _STEP:
+                n = min(n, _STEP)
             try:
                 if not self._vibration_ready:
                     features.forget()
@@ -117,19 +163,21 @@ class Cycle:
                     sensor.configure(self._range_g)
                     velocity.sensor_band(sensor.BAND_HZ[0], sensor.BAND_HZ[1])
                     self._vibration_ready = True
-                self.lost = sensor.fill(self.buffers, self.n)
+                self.lost = sensor.fill(self.buffers, n)
             except _SENSOR_FAULTS as error:
-                self._vibration_ready = False
-                features.forget()
-                self._failed(error)
+                self._no_block(str(error))
                 return
-            taken += self.n
+            if not sensor.contiguous and features.whole:
+                self._gaps += 1
+                if self._gaps >= _GAPS:
+                    self.hurried = True
+            taken += n
             rate = self.rate_dhz = sensor.rate_dhz
             self.scale_ug = sensor.SCALE_UG
             last = not record or self.lost > 0 or taken > _PATIENCE_RECORDS * velocity.span
             features.take(
                 self.buffers,
-                self.n,
+                n,
                 rate,
                 self.scale_ug,
                 sensor.CLIP,
@@ -138,13 +186,20 @@ class Cycle:
                 record,
                 record and last,
             )
-            if features.stuck and sensor.name != "synthetic":
-                # No sensor is that quiet: its own noise moves some axis by a count.
-                self._vibration_ready = False
-                self._failed("%s gives one and the same value on every axis" % sensor.name)
-                return
+            if not sensor.COARSE:
+                # No other sensor is that quiet: its own noise moves every axis by a count.
+                if features.stuck:
+                    self._no_block("%s gives one and the same value on every axis" % sensor.name)
+                    return
+                if n == self.n and self._frozen():
+                    self._no_block("%s gives one and the same value on an axis that gave others" % sensor.name)
+                    return
+            if features.new_velocity:
+                self._gaps = 0
             if last or features.new_velocity:
                 break
+        self.samples = n
+        self.quiet = record or features.new_velocity
         self.clipped = features.clipped
         self.rms_mg = features.rms_mg
         self.peak_mg = features.peak_mg
@@ -152,6 +207,23 @@ class Cycle:
         if velocity.ready and not self.lost:
             self.velocity_c = velocity.velocity_c
             self.axis = _worst(self.velocity_c)
+
+    def _frozen(self) -> bool:
+        """Whether an axis that once gave two values gave but one in the latter half of the buffers; notes who moves."""
+        found = False
+        bit = 1
+        for first, but_first, last, but_last in self._tails:
+            if first != but_first or last != but_last:
+                self.moved |= bit
+            if last == but_last and self.moved & bit:
+                found = True
+            bit <<= 1
+        return found
+
+    def _no_block(self, why: str) -> None:
+        self._vibration_ready = False
+        self.features.forget()
+        self._failed(why)
 
     def _judge(self) -> None:
         """What is new goes to the engine, worst axis of each."""
@@ -177,26 +249,37 @@ class Cycle:
             self._temperature.start()
             self._conversion = now_ms
         except _SENSOR_FAULTS as error:
-            self._cold(error)
+            self._too_cold(error)
 
-    def _end_temperature(self, now_ms: int, patient: bool) -> None:
-        # now_ms is when the block began: by the time a conversion counts as old enough, a whole block has passed too.
-        if self._conversion is None or not (patient or now_ms - self._conversion >= _TEMPERATURE_MS):
+    def _end_temperature(self) -> None:
+        """Take the result of a conversion; the driver waits for what is left of it."""
+        if self._conversion is None:
             return
         self._conversion = None
         try:
             self.temperature_dc = self._judged_temperature[2] = self._temperature.read()
+            self._cold = ""
         except _SENSOR_FAULTS as error:
-            self._cold(error)
+            self._too_cold(error)
 
-    def _cold(self, error) -> None:
+    def _too_cold(self, error) -> None:
         self._temperature_ready = False
         self.temperature_dc = None
-        self._failed(error)
+        self._cold = str(error)
 
-    def _failed(self, error) -> None:
+    def _failed(self, why: str) -> None:
         self.fault = True
-        self.why = str(error)
+        self.why = why
+
+
+def _halves(view, n: int) -> tuple:
+    """A buffer of n samples as two halves, each with its like one sample further on: a half that equals that is one
+    value. Without a latter half where that would say nothing.
+    """
+    half = n // 2
+    if n < _FROZEN_FROM:
+        return view[: n - 1], view[1:n], view[: n - 1], view[1:n]
+    return view[:half], view[1 : half + 1], view[half : n - 1], view[half + 1 : n]
 
 
 def _worst(values) -> int:

@@ -21,12 +21,14 @@ class Vibration:
     SCALE_UG = SCALE_UG
     CLIP = 32767
     BAND_HZ = (0, 6000)
+    COARSE = False
     rate_dhz = 266_670
     contiguous = True
     name = "fake"
 
     def __init__(self) -> None:
-        self.data = np.zeros((N, 3), dtype=np.int16)
+        # No sensor is without noise.
+        self.data = np.random.default_rng(1).integers(-1, 2, (N, 3)).astype(np.int16)
         self.lost = 0
         self.fault: Exception | None = None
         self.identified = self.configured = 0
@@ -51,6 +53,8 @@ class Vibration:
 
 
 class Temperature:
+    CONVERSION_MS = 150
+
     def __init__(self) -> None:
         self.value = 250
         self.fault: Exception | None = None
@@ -90,7 +94,9 @@ def make(vibration: Vibration | None = None, temperature: Temperature | None = N
 
 def sine(amplitudes: tuple[float, float, float], mean: float = 0) -> np.ndarray:
     t = np.arange(N)[:, None] / N * 16
-    return np.round(np.array(amplitudes) * np.sin(2 * np.pi * t) + mean).astype(np.int16)
+    # An axis that gave values goes on doing so.
+    noise = np.where(np.arange(N)[:, None] % 2, 1, 0) * (np.array(amplitudes) == 0)
+    return np.round(np.array(amplitudes) * np.sin(2 * np.pi * t) + mean + noise).astype(np.int16)
 
 
 def test_features_equal_numpy() -> None:

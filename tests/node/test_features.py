@@ -96,17 +96,23 @@ def test_a_clipped_sample_marks_every_reading_whose_record_holds_it(stream: Stre
     assert [stream.take().clipped for _ in range(6)] == [True, True, True, True, False, False]
 
 
-def test_kurtosis_and_envelope_wait_for_the_record_when_there_is_no_time(stream: Stream) -> None:
-    assert stream.take(contiguous=False).whole, "the first block"
-    for _ in range(2):
-        assert stream.take().whole, "no gap followed: there is time for all of it"
-    # A gap after a block that was worked on whole: from now on only where it does no harm.
-    assert not stream.take(contiguous=False).whole
-    assert [stream.take().whole for _ in range(3)] == [False, False, True]
+def test_in_a_hurry_kurtosis_and_envelope_come_with_the_record(stream: Stream) -> None:
+    assert [stream.take().whole for _ in range(3)] == [True] * 3, "there is time"
+    assert stream.take(brief=True, contiguous=False).whole is False
+    assert [stream.take(brief=True).whole for _ in range(3)] == [False, False, True]
     assert stream.features.new_velocity
     assert stream.features.has_moments()
-    # But not never, when gaps keep records from getting full.
-    assert any(stream.take(contiguous=False).whole for _ in range(3 * RECORD_BLOCKS))
+
+
+def test_what_is_missing_is_what_fills_the_record(stream: Stream) -> None:
+    stream.take()
+    velocity = stream.features.velocity
+    for left in (3, 2, 1):
+        assert velocity.missing == left * N
+        stream.take()
+    assert velocity.count == 1 and velocity.missing == RECORD_BLOCKS // 2 * N, "the next begins half-way"
+    stream.take(contiguous=False)
+    assert velocity.missing == (RECORD_BLOCKS - 1) * N
 
 
 def test_a_brief_block_leaves_the_costly_part_out_unless_it_is_the_last(stream: Stream) -> None:

@@ -207,7 +207,7 @@ def _sabotaged(tmp_path: Path, file: str, old: str, new: str) -> Path:
 
 
 def test_a_crash_is_shown_and_restarts_later_each_time(flash: Path, tmp_path: Path) -> None:
-    tree = _sabotaged(tmp_path, "node/modes.py", "        changed = node.measure(patient=first)\n", "        1 // 0\n")
+    tree = _sabotaged(tmp_path, "node/modes.py", "        changed = node.measure(patient=False)\n", "        1 // 0\n")
     with Node(make_flash(flash, CONTINUOUS, tree)) as node:
         node.wait_line("judder: crashed", 3)
         hellos = node.wait_messages("hello", 3)
@@ -218,7 +218,7 @@ def test_a_crash_is_shown_and_restarts_later_each_time(flash: Path, tmp_path: Pa
 
 
 def test_ctrl_c_during_the_pause_of_a_crash_reaches_the_repl(flash: Path, tmp_path: Path) -> None:
-    tree = _sabotaged(tmp_path, "node/modes.py", "        changed = node.measure(patient=first)\n", "        1 // 0\n")
+    tree = _sabotaged(tmp_path, "node/modes.py", "        changed = node.measure(patient=False)\n", "        1 // 0\n")
     with Node(make_flash(flash, CONTINUOUS, tree), clock="real") as node:
         node.wait_line("judder: crashed")
         with Repl(node.board.port) as repl:

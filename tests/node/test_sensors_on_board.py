@@ -5,36 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from on_board import BOARD, Node
+from on_board import Node
+from sensor_boards import board_with
 
-from judder.device import images
-from judder.device.boards import Sensors
 from judder.device.repl import Repl
 from judder.virtual import factory
 from judder.virtual.signal import imbalance
 from judder.virtual.wiring import Wiring
 from judder_core import schema, settings
-
-# One firmware image has the wires of everything; which sensor it is comes with the settings. The others need their own.
-WIRES = Sensors(
-    vibration="iis3dwb",
-    temperature="tmp117",
-    spi_id=1,
-    i2c_id=0,
-    i2c_tmp117=0x48,
-    rtd="pt100",
-    rtd_wires=3,
-    rtd_reference_ohm=430,
-    mains_hz=60,
-)
-PINS = replace(BOARD.pins, onewire=5, temperature_cs=6)
-I2C = {"adxl345": 0x53, "lis2dw12": 0x19, "lis3dh": 0x18, "mpu6050": 0x68}
-_built: dict[Any, images.Images] = {}
 
 # Virtual time without a loss: the fastest sensor for 20 s, or with JUDDER_FULL=1 each for ten minutes (half an hour of
 # this computer's). tests/bench/bench_soak.py runs the drivers of all for ten minutes without the board around them.
@@ -73,16 +54,6 @@ CASES = [
     ("mpu6050", "i2c", "ds18b20", 1000),
 ]
 SOAKED = [(name, bus, rate_hz) for name, bus, _thermometer, rate_hz in (CASES if FULL else CASES[:1])]
-
-
-def board_with(vibration: str, bus: str, temperature: str) -> Any:
-    address = I2C[vibration] if bus == "i2c" else None
-    sensors = replace(WIRES, vibration_bus=bus if bus == "i2c" else None, vibration_address=address)
-    board = replace(BOARD, sensors=sensors, pins=PINS)
-    if (bus, address) not in _built:
-        _built[bus, address] = images.build(board)
-    wired = replace(board, sensors=replace(sensors, vibration=vibration, temperature=temperature))
-    return board, wired, _built[bus, address]
 
 
 @pytest.mark.parametrize(("vibration", "bus", "temperature", "rate_hz"), CASES)

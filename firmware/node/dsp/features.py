@@ -5,9 +5,9 @@
     features.rms_mg, .peak_mg, ..., .velocity.velocity_c
 
 RMS, peak, peak-to-peak and mean are of every block, and so is what goes into the record of velocity. Kurtosis,
-skewness and envelope cost several times as much: a fast sensor's FIFO may run over meanwhile, and with a gap after
-every block a record would never fill. So when a gap followed a block whose work was done whole, only the block that
-completes a record is worked on whole from then on; after that a gap does no harm. `whole` says whether this block was.
+skewness and envelope cost several times as much: a sensor's FIFO may run over meanwhile, and with a gap after every
+block a record would never fill. So a caller in a hurry (brief) gets them of the block that completes a record only;
+after that a gap does no harm. `whole` says whether this block was worked on whole.
 
 Nothing is allocated after __init__ (but for new envelope filters when the rate turns out to be another).
 """
@@ -19,9 +19,6 @@ from node.dsp.velocity import Velocity
 
 # Names of the kernel modules, in the order Features takes them: the viper ones, or their twins.
 KERNELS = ("stats", "moments", "envelope", "decimate", "fft", "spectrum")
-
-# A record that gaps keep from getting full is not waited for longer than the time of so many.
-_PATIENCE_RECORDS = 2
 
 
 class Features:
@@ -52,8 +49,6 @@ class Features:
         self.moments_valid = array("b", [0, 0, 0])
         self.envelope_valid = array("b", [0, 0, 0])
         self.clipped = self.stuck = self.whole = self.new_velocity = False
-        self._brief = False
-        self._since_whole = 0
         self._envelope_broken = True
 
     def take(
@@ -72,8 +67,6 @@ class Features:
 
         brief: only the block that completes a record matters. last: no other will follow, so this one does.
         """
-        if self.whole and not contiguous:
-            self._brief = True
         self._levels(buffers, n, scale_ug)
         self.stuck = True
         clipped = False
@@ -90,13 +83,10 @@ class Features:
         else:
             self.new_velocity = velocity.feed(buffers, n, rate_dhz, scale_ug, contiguous, clipped) > 0
         self.clipped = clipped or (velocity.ready and velocity.clipped)
-        self._since_whole += n
-        overdue = self._since_whole > _PATIENCE_RECORDS * velocity.span
-        self.whole = self.new_velocity or last or (not brief and (overdue or not self._brief))
+        self.whole = self.new_velocity or last or not brief
         if self.stuck or lost or not contiguous:
             self._envelope_broken = True
         if self.whole:
-            self._since_whole = 0
             self._rest(buffers, n, rate_dhz, scale_ug)
         else:
             # Its filters do not see this block.

@@ -96,6 +96,11 @@ class Velocity:
         self._sensor_low_dhz = 10 * low_hz
         self._sensor_high_dhz = 10 * high_hz
 
+    @property
+    def missing(self) -> int:
+        """Samples until the record is full, if they follow without a gap."""
+        return (self._n - self._at) * max(1, self._factor)
+
     def forget(self) -> None:
         """Empty the record and drop the results."""
         self._at = 0

@@ -32,6 +32,7 @@ FIELDS = (
     ("link_streak", "B"),
     ("link_skip", "B"),
     ("trial_failures", "H"),
+    ("moved", "B"),
 )
 _FORMAT = "<" + "".join([letter for _name, letter in FIELDS])
 _FIXED_BYTES = struct.calcsize(_FORMAT)

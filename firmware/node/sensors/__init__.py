@@ -12,12 +12,14 @@ Vibration (sample blocks):
     CLIP                  counts from which on the part is at the end of its range
     NOMINAL_HZ            rate the data sheet promises
     BAND_HZ               (low, high): frequencies the part's own filter lets through, -3 dB
+    COARSE                whether a digit hides the part's noise: then one value all along is no fault
     self_test()           -> list of (name, ok, value, low, high, unit, message)
     sleep()
 
 Slow values:
     identify(), start(), read() -> tenths of a unit, self_test(), sleep()
-    CONVERSION_MS         from start() to a result; read() waits for what is left of it
+    CONVERSION_MS         from start() to a result. read() waits for what is left of it, up to 0.75 s: whoever has a
+                          stream to look after comes later
 """
 
 from judder_core.errors import JudderError

@@ -40,6 +40,7 @@ class FifoSensor:
     RATES_HZ = (0,)
     SELF_TEST_RANGE_G = 4
     SELF_TEST_SETTLE_MS = 100
+    COARSE = False
 
     def __init__(self, device, kernel, chunk: int, depth: int, rate_hz: int = 0):
         self._device = device

@@ -46,6 +46,7 @@ class Vibration:
     NOMINAL_HZ = NOMINAL_HZ
     CLIP = 32767
     BAND_HZ = (0, 12800)
+    COARSE = False
 
     def __init__(self, wait_ms=None):
         from array import array

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from judder.device.profile import Value
 from judder.errors import InputError
 from judder.virtual import machines, signal
@@ -127,9 +129,14 @@ def _folder(folder: Path) -> Scenario:
     normal, faulty = loaded["normal"], loaded["outer-race"]
     # The geometric mean of the two worst axes: as many times above the one as below the other.
     limit_mg = round(1000 * math.sqrt(_worst_rms_g(normal) * _worst_rms_g(faulty)))
+    channels = max(normal.channels, faulty.channels)
     return Scenario(
         title=f"recordings of {folder.name}: normal, then outer-race",
-        pieces=(_once("normal", normal), _once("outer-race", faulty), _once("normal again", normal)),
+        pieces=(
+            _once("normal", normal, channels),
+            _once("outer-race", faulty, channels),
+            _once("normal again", normal, channels),
+        ),
         settings={
             "interval_s": 0,
             "block_samples": whole_blocks(math.gcd(normal.count, faulty.count)),
@@ -140,8 +147,27 @@ def _folder(folder: Path) -> Scenario:
     )
 
 
-def _once(name: str, recording: Recording) -> Piece:
-    return Piece(name, recording.duration_s, recording, recording)
+def _once(name: str, recording: Recording, channels: int = 0) -> Piece:
+    """channels: of the sensor, where one of its recordings has fewer."""
+    source = _Resting(recording) if recording.channels < channels else recording
+    return Piece(name, recording.duration_s, source, recording)
+
+
+class _Resting:
+    """A recording with the sensor's noise where it has no channel: an axis that gave values and then is silent would be
+    a broken one."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.rate_hz = recording.rate_hz
+        self.ended = recording.ended
+        self._recording = recording
+        self._noise = machines.standstill(gravity_g=(0.0, 0.0, 0.0))
+
+    def samples(self, t0_s: float, n: int, rate_hz: float) -> np.ndarray:
+        out = self._recording.samples(t0_s, n, rate_hz).copy()
+        missing = slice(self._recording.channels, None)
+        out[:, missing] = self._noise.samples(t0_s, n, rate_hz)[:, missing]
+        return out
 
 
 def _worst_rms_g(recording: Recording) -> float:
