@@ -24,7 +24,6 @@ from node.store.outbox import Outbox
 from node.store.records import Records
 
 OUTBOX_MESSAGES = 64
-_RANGES_G = (2, 4, 8, 16)
 # After a start by hand: long enough for a host to connect and stop the application before the dog or sleep take over.
 _GRACE_MS = 15000
 _HEALTHY_MS = 60000
@@ -93,7 +92,7 @@ class Node:
             ),
             drivers[0],
             drivers[1],
-            _RANGES_G[values["range_g"]],
+            parts.range_g(values),
             values["block_samples"],
             self.engine,
         )

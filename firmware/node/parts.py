@@ -3,6 +3,8 @@
 from judder_core import schema
 from node.sensors import SensorError, bus
 
+_RANGES_G = (2, 4, 8, 16)
+
 
 def vibration_name(board, values: dict) -> str:
     """Name as in schema.VIBRATION_SENSORS. Setting 0 means: what the board says."""
@@ -14,6 +16,11 @@ def temperature_name(board, values: dict) -> str:
     """Name as in schema.TEMPERATURE_SENSORS."""
     chosen = values["temperature_sensor"]
     return schema.TEMPERATURE_SENSORS[chosen] if chosen else board.TEMPERATURE
+
+
+def range_g(values: dict) -> int:
+    """Full scale that the settings ask for."""
+    return _RANGES_G[values["range_g"]]
 
 
 def vibration(board, values: dict):

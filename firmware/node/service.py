@@ -144,6 +144,8 @@ def self_test() -> None:
         try:
             driver = make(board, held.values)
             if driver is not None:
+                if make is parts.vibration:
+                    driver.range_g = parts.range_g(held.values)
                 rows += driver.self_test()
                 rest_mg = getattr(driver, "rest_mg", None)
                 if rest_mg:

@@ -303,8 +303,42 @@ def test_self_test_notices_a_dead_axis_a_wrong_rate_and_a_stuck_value(
     setup = Setup(monkeypatch, part, source=standstill(noise_g=0)).ready()
     setup.chip.rate_hz *= 1.2
     monkeypatch.setattr(setup.chip, "_self_test_g", lambda: (0.0, 0.0, 0.0))
-    failed = {row[0] for row in setup.driver.self_test() if not row[1]}
-    assert {"self-test x", "self-test y", "self-test z", "sample rate", "noise floor"} <= failed
+    rows = {row[0]: row for row in setup.driver.self_test()}
+    failed = {name for name, row in rows.items() if not row[1]}
+    assert {"self-test x", "self-test y", "self-test z", "sample rate"} <= failed
+    if setup.driver.COARSE:
+        assert rows["noise floor"][2] is None and "smaller range_g" in rows["noise floor"][6]
+    else:
+        assert "noise floor" in failed and rows["noise floor"][6] == "x, y, z: the same value all the time"
+
+
+@ALL
+def test_self_test_names_the_one_axis_that_is_stuck(monkeypatch: pytest.MonkeyPatch, part: Part) -> None:
+    class OneStill:
+        rate_hz = None
+        ended = staticmethod(lambda _t_s: False)
+
+        def samples(self, t0_s: float, n: int, rate_hz: float) -> np.ndarray:
+            out = standstill(noise_g=0.05).samples(t0_s, n, rate_hz)
+            out[:, 1] = 0.25
+            return out
+
+    setup = Setup(monkeypatch, part, source=OneStill()).ready()
+    row = {row[0]: row for row in setup.driver.self_test()}["noise floor"]
+    if not setup.driver.COARSE:
+        assert not row[1] and row[6] == "y: the same value all the time"
+
+
+@pytest.mark.parametrize(("name", "coarse"), [("lis3dh", {16}), ("lis3dh-fast", {8, 16})])
+def test_ranges_whose_digit_hides_the_noise(monkeypatch: pytest.MonkeyPatch, name: str, coarse: set[int]) -> None:
+    """Data sheet table 4: 48 mg a digit at 16 g and 10 bits; 64 and 192 mg at 8 and 16 g and 8 bits."""
+    driver = Setup(monkeypatch, PARTS[name]).ready().driver
+    found = set()
+    for range_g in (2, 4, 8, 16):
+        driver.configure(range_g)
+        if driver.COARSE:
+            found.add(range_g)
+    assert found == coarse
 
 
 @ALL

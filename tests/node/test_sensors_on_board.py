@@ -122,7 +122,7 @@ def test_two_thermometers_on_one_line_and_a_self_test_over_the_repl(tmp_path: Pa
     board, wired, built = board_with("adxl355", "spi", "ds18b20")
     stored = {
         name: settings.from_text(name, value)
-        for name, value in {"vibration_sensor": "adxl355", "temperature_sensor": "ds18b20"}.items()
+        for name, value in {"vibration_sensor": "adxl355", "temperature_sensor": "ds18b20", "range_g": "4"}.items()
     }
     flash = factory.make_flash(tmp_path / "flash.bin", board, built, stored)
     wiring = Wiring.for_board(wired, temperature_c=21.5)
@@ -139,6 +139,7 @@ def test_two_thermometers_on_one_line_and_a_self_test_over_the_repl(tmp_path: Pa
     wrong = [name for name, row in rows.items() if not row["ok"]]
     assert wrong == []
     assert rows["vibration sensor"]["message"] == "adxl355"
+    assert rows["peak"]["high"] == 4000, "at the range of the settings"
     assert {"self-test x", "self-test z", "sample rate", "noise floor"} <= set(rows)
     assert (rows["axis up"]["value"], rows["axis up"]["message"]) == (3, "+z")
     assert rows["temperature"]["value"] in (21.5, 90.0)

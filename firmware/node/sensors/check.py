@@ -8,6 +8,7 @@ from array import array
 from node.sensors import SensorError
 
 _SAMPLES = 512
+_LARGEST_G = 16
 # Sensors' clocks are trimmed to a few per cent at best; wide enough for any good part and far from a wrong setting.
 _RATE_PERCENT = 10
 _NAME = "vibration sensor"
@@ -15,10 +16,10 @@ _AXES = "xyz"
 
 
 def self_test(sensor) -> list:
-    """All rows; ends with the first that leaves no sense in going on. The sensor is configured afterwards, and
-    sensor.rest_mg the mean of each axis.
+    """All rows; ends with the first that leaves no sense in going on. The sensor is configured afterwards for the
+    range it had, or that sensor.range_g asks for, and sensor.rest_mg the mean of each axis.
     """
-    range_g = sensor.range_g or 16
+    range_g = sensor.range_g or _LARGEST_G
     try:
         sensor.identify()
         rows = [(_NAME, True, None, None, None, "", sensor.name)]
@@ -73,10 +74,15 @@ def _stream(sensor, buffers, rows: list) -> None:
     peak = max([max(max(buffer), -min(buffer)) for buffer in buffers])
     rows.append(("peak", peak < sensor.CLIP, peak * scale_ug // 1000, None, sensor.range_g * 1000, "mg", ""))
     # Of the quietest axis: the nearest to the sensor's own noise that can be had on a machine.
-    noise_ug = min([_rms(buffer) for buffer in buffers]) * scale_ug // 16
-    moving = max([max(buffer) - min(buffer) for buffer in buffers]) > 0
-    message = "" if moving else "the same value all the time"
-    rows.append(("noise floor", moving, noise_ug / 1000, None, None, "mg", message))
+    noise_mg = min([_rms(buffer) for buffer in buffers]) * scale_ug // 16 / 1000
+    still = [_AXES[axis] for axis in range(3) if max(buffers[axis]) == min(buffers[axis])]
+    message = ""
+    if still and sensor.COARSE:
+        noise_mg = None
+        message = "below a digit at %d g; a smaller range_g tells more" % sensor.range_g
+    elif still:
+        message = "%s: the same value all the time" % ", ".join(still)
+    rows.append(("noise floor", sensor.COARSE or not still, noise_mg, None, None, "mg", message))
     sensor.rest_mg = [sum(buffer) * scale_ug // (_SAMPLES * 1000) for buffer in buffers]
 
 
