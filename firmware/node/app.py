@@ -62,6 +62,8 @@ class Node:
         self.report_wanted = self.spectrum_wanted = False
         # Record whose spectra went out last.
         self._spectrum_of = 0
+        # What the console was told of the sensors last.
+        self._complaint = ""
         self.say = say
         self.keep = keep.Keep(state, self.clock, self.tick, asleep_ms)
         if self.config.provisioned:
@@ -180,6 +182,10 @@ class Node:
         for metric, axis, level, value, limit in changes:
             message = build.alarm(self._bits(level, axis), metric, value, limit, self.state.sequence)
             self.delivery.put(schema.ALARM, message, self.measured_ms)
+        complaint = self.cycle.why if self.cycle.fault else ""
+        if complaint != self._complaint:
+            self._complaint = complaint
+            self.say("sensor fault: " + complaint if complaint else "the sensors answer again")
         return bool(changes)
 
     def report(self) -> None:
@@ -348,6 +354,8 @@ def run() -> None:
     if not node.config.provisioned:
         modes.wait_for_provisioning(node)
     if cause != power.DEEP_SLEEP:
+        if node.wiring_fault:
+            say("sensor fault: " + node.wiring_fault)
         if node.values["machine_group"] and node.engine.machine.reason:
             say("not rated: " + node.engine.machine.reason)
         node.announce(True)

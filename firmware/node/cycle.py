@@ -31,8 +31,9 @@ _GAPS = 3
 # Samples of a step of a record. Levels and decimation of it take 2 ms at 160 MHz by their instructions, a fraction of
 # what any sensor's FIFO holds.
 _STEP = 1024
-# Shorter than this, half a block may well be one value on a machine that turns slowly.
-_FROZEN_FROM = 1024
+# So many samples of one value at the end of a block are an axis that stopped. A sine of 2 Hz and 40 counts, the slowest
+# there may be, keeps its top for 950 of the fastest sensor's.
+_FROZEN = 1024
 # The thermometer's turn comes with the next quiet moment, and after this without one.
 _TEMPERATURE_LATEST_MS = 10000
 
@@ -73,7 +74,7 @@ class Cycle:
             self._judged_kurtosis,
             self._judged_temperature,
         )
-        self._tails = [_halves(memoryview(buffer), n) for buffer in self.buffers] if vibration else ()
+        self._parts = [_parts(memoryview(buffer), n) for buffer in self.buffers] if vibration else ()
         self._vibration_ready = False
         self._temperature_ready = False
         self._conversion = None
@@ -209,10 +210,10 @@ class Cycle:
             self.axis = _worst(self.velocity_c)
 
     def _frozen(self) -> bool:
-        """Whether an axis that once gave two values gave but one in the latter half of the buffers; notes who moves."""
+        """Whether an axis that once gave two values gave but one at the end of the buffers; notes who moves."""
         found = False
         bit = 1
-        for first, but_first, last, but_last in self._tails:
+        for first, but_first, last, but_last in self._parts:
             if first != but_first or last != but_last:
                 self.moved |= bit
             if last == but_last and self.moved & bit:
@@ -272,14 +273,13 @@ class Cycle:
         self.why = why
 
 
-def _halves(view, n: int) -> tuple:
-    """A buffer of n samples as two halves, each with its like one sample further on: a half that equals that is one
-    value. Without a latter half where that would say nothing.
+def _parts(view, n: int) -> tuple:
+    """A buffer of n samples in two, each with its like one sample further on: a part that equals that is one value.
+
+    The second is the end of the block, as far as that says something, else all of it.
     """
-    half = n // 2
-    if n < _FROZEN_FROM:
-        return view[: n - 1], view[1:n], view[: n - 1], view[1:n]
-    return view[:half], view[1 : half + 1], view[half : n - 1], view[half + 1 : n]
+    at = n - _FROZEN if n >= 2 * _FROZEN else 0
+    return view[:at], view[1 : at + 1], view[at : n - 1], view[at + 1 : n]
 
 
 def _worst(values) -> int:

@@ -307,3 +307,16 @@ def test_time_goes_on_while_the_sensor_is_off(driver: Driver) -> None:
     driver.write(0x0A, 6)
     driver.wait(1e6 / RATE_HZ)
     assert driver.words(1)[1][0, 0] == 0
+
+
+def test_a_replay_goes_on_where_it_was_left(driver: Driver) -> None:
+    driver.chip.waits = True
+    driver.start()
+    driver.wait(1e6 / RATE_HZ * 40)
+    assert list(driver.words(10)[1][:, 0]) == list(range(10))
+    driver.write(0x10, 0)
+    driver.wait(1e6)
+    driver.write(0x0A, 0)
+    driver.start()
+    driver.wait(1e6 / RATE_HZ * 40)
+    assert list(driver.words(10)[1][:, 0]) == list(range(10, 20))

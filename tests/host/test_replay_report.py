@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from judder.decode.records import Alarm, Axes, Reading, Spectrum
-from judder.virtual import replay_report, replay_text
+from judder.virtual import replay_notes, replay_report, replay_text
 from judder.virtual.replay import Run
 from judder.virtual.scenario import synthetic
 from judder_core import settings
@@ -112,7 +112,7 @@ def test_nothing_sent_is_null_and_not_zero() -> None:
 def test_words_of_a_zone() -> None:
     profile = {"machine_group": 2, "machine_speed_rpm": 1480, "machine_power_w": 22000}
     run = run_of(Reading.of(sequence=0, zone="B"), **profile)
-    assert replay_text.zone_words(run, {"zone": "B"}) == "zone B after ISO 20816-3, limits 1.4 / 2.8 / 4.5 mm/s"
-    assert "nothing measured" in replay_text.zone_words(run, {"zone": None})
+    assert replay_notes.zone_words(run, {"zone": "B"}) == "zone B after ISO 20816-3, limits 1.4 / 2.8 / 4.5 mm/s"
+    assert "nothing measured" in replay_notes.zone_words(run, {"zone": None})
     small = run_of(**{**profile, "machine_power_w": 11000})
-    assert replay_text.zone_words(small, {"zone": None}) == "no zone: 11000 W: the standard begins above 15 kW"
+    assert replay_notes.zone_words(small, {"zone": None}) == "no zone: 11000 W: the standard begins above 15 kW"

@@ -231,7 +231,7 @@ def test_a_sensor_of_coarse_digits_may_be_still() -> None:
 
 
 def test_a_short_block_of_a_slow_signal_is_not_frozen() -> None:
-    """20 counts RMS at 2 Hz and 26.7 kHz keep one value for 1140 samples at the tops."""
+    """A sine of 2 Hz and 40 counts keeps its top for 950 samples of 26.7 kHz; a short block says nothing of that."""
     cycle = make(stream := Stream(), n=256)
     cycle.measure(0, False)
     stream.still = {1: stream.at + 130}

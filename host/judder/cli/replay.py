@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   judder replay bearing.npy --rate 12000 --scale 0.00025
-  judder replay bearing.wav --all --json
+  judder replay bearing.wav --scale 0.0005 --all --json
   judder replay bearing.npy --rate 12000 --scale 0.00025 --rpm 1797 --bearing 6205-2RS --plot bearing.png
   judder replay pump.csv --rate 26667 --profile pump.toml --word 32
 \b
@@ -27,7 +27,7 @@ multiples of shaft speed, bpfo=3.585,bpfi=5.415[,ftf=0.398][,bsf=2.357].
 @click.command(epilog=_EPILOG)
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("--rate", type=float, help="Sample rate in Hz (a WAV knows its own).")
-@click.option("--scale", type=float, help="g per count (default: the file holds g).")
+@click.option("--scale", type=float, help="g per count (needed unless the file holds g).")
 @click.option("--profile", "profile_file", type=click.Path(path_type=Path), help="Settings of the node: zones, limits.")
 @click.option(
     "--block", type=click.IntRange(256, 4096), help="Samples per block, a multiple of 8 (default: divides the file)."
@@ -66,7 +66,7 @@ def command(
     worst zone and the highest alarm level of any block.
     """
     from judder.cli.table import ReadingTable
-    from judder.virtual import replay, replay_report, replay_text, scenario
+    from judder.virtual import replay, replay_notes, replay_report, replay_text, scenario
 
     what = scenario.recorded_file(recording, rate, scale)
     signal = what.pieces[0].recording
@@ -84,7 +84,8 @@ def command(
             for one in replay_report.blocks(run):
                 click.echo(json.dumps(one))
         diagnosis = {axis: diagnosis.to_dict() for axis, diagnosis in diagnoses.items()} or None
-        click.echo(json.dumps({**found, "diagnosis": diagnosis, "plot": None if plot is None else str(plot)}))
+        more = {"notes": replay_notes.notes(run, found), "diagnosis": diagnosis, "plot": str(plot) if plot else None}
+        click.echo(json.dumps({**found, **more}))
         return
     if every:
         table = ReadingTable()

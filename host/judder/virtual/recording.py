@@ -23,16 +23,27 @@ LOWEST_HZ, HIGHEST_HZ = 1.0, 1_000_000.0
 # Beyond any accelerometer: a scale that makes more of the data is a scale for other units.
 _HIGHEST_G = 100_000.0
 AXES = 3
+_FLAT_SAMPLES, _FLAT_RUNS, _FLAT_STEPS = 3, 2, 4
 
 
 class Recording:
     """Samples of a file as acceleration. loop: begin again at the end; otherwise silence follows.
 
-    Attributes: rate_hz, count (samples), channels (in the file), values_g (count, 3).
+    Attributes: rate_hz, count (samples), channels (in the file), values_g (count, 3), saturated (count): samples at the
+    end of the file's integers on some axis, so cut off when they were recorded, whatever the node's own range is.
     """
 
-    def __init__(self, values_g: Array, rate_hz: float, *, loop: bool = False, channels: int = AXES) -> None:
+    def __init__(
+        self,
+        values_g: Array,
+        rate_hz: float,
+        *,
+        loop: bool = False,
+        channels: int = AXES,
+        saturated: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         self.values_g = values_g
+        self.saturated = np.zeros(len(values_g), np.bool_) if saturated is None else saturated
         self.rate_hz: float | None = rate_hz
         self.channels = channels
         self.loop = loop
@@ -61,6 +72,17 @@ class Recording:
         out[inside] = self.values_g[index[inside]]
         return out
 
+    def flat_tops(self) -> list[tuple[int, float]]:
+        """(axis, g) where the largest or smallest value comes several times in a row and begins with a jump: the mark
+        of a signal that was cut off, or of a square wave.
+        """
+        return [
+            (axis, float(end_g))
+            for axis in range(min(self.channels, AXES))
+            for end_g in (self.values_g[:, axis].max(), self.values_g[:, axis].min())
+            if _is_flat(self.values_g[:, axis], end_g)
+        ]
+
     def ended(self, t_s: float) -> bool:
         """True once the last sample is past; never for a loop."""
         return not self.loop and round(t_s * self._rate_hz) >= self.count
@@ -75,30 +97,47 @@ class Recording:
         *,
         loop: bool = False,
     ) -> Recording:
-        """Read a file. scale_g: g per count (default 1: the file holds g). channels: which columns are x, y, z, counted
-        from 0 (default: the first three); axes beyond them are silent. rate_hz: needed unless the file is a WAV.
+        """Read a file. scale_g: g per count (default: the file holds g, and no integers). channels: which columns are
+        x, y, z, counted from 0 (default: the first three); axes beyond them are silent. rate_hz: needed unless the file
+        is a WAV.
 
         Raises InputError, one line saying what to do, for files that cannot be read, are empty, hold no numbers or NaN,
         and for rates, scales and channels that make no sense.
         """
         path = Path(path)
-        data, own_rate_hz = _read(path)
+        data, own_rate_hz, largest = _read(path)
         rate = _checked_rate(path, rate_hz, own_rate_hz)
         scale = 1.0 if scale_g is None else scale_g
         if not (math.isfinite(scale) and scale > 0):
             raise InputError(f"scale {scale:g} g per count: must be above zero")
         values = _checked_samples(path, data)
+        if scale_g is None and data.dtype.kind in "iu":
+            raise InputError(f"{path}: holds counts, not g: give --scale in g per count")
         chosen = _checked_channels(path, channels, values.shape[1])
         values_g = np.zeros((len(values), AXES))
         for axis, channel in enumerate(chosen):
             values_g[:, axis] = values[:, channel] * scale
         if np.abs(values_g).max() > _HIGHEST_G:
             raise InputError(f"{path}: peaks at {np.abs(values_g).max():.3g} g, give --scale in g per count")
-        return cls(values_g, rate, loop=loop, channels=values.shape[1])
+        beyond = math.inf if largest is None else largest
+        saturated: npt.NDArray[np.bool_] = np.any(np.abs(values[:, chosen]) >= beyond, axis=1)
+        return cls(values_g, rate, loop=loop, channels=values.shape[1], saturated=saturated)
 
 
-def _read(path: Path) -> tuple[npt.NDArray[np.generic], float | None]:
-    """The file's numbers, and its sample rate if it says so."""
+def _is_flat(values_g: Array, end_g: float) -> bool:
+    steps = np.abs(np.diff(values_g))
+    if not steps.any():
+        return False
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], values_g == end_g, [False])).astype(np.int8)))
+    starts, stops = edges[::2], edges[1::2]
+    inside = (stops - starts >= _FLAT_SAMPLES) & (starts > 0)
+    # A slow signal keeps its top too, but leaves it by the smallest step there is.
+    jumps = steps[starts[inside] - 1] > _FLAT_STEPS * steps[steps > 0].min()
+    return int(np.count_nonzero(jumps)) >= _FLAT_RUNS
+
+
+def _read(path: Path) -> tuple[npt.NDArray[np.generic], float | None, int | None]:
+    """The file's numbers, its sample rate if it says so, and the largest number it could hold if that is an integer."""
     readers = {".npy": _read_npy, ".csv": _read_csv, ".txt": _read_csv, ".wav": _read_wav}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -111,17 +150,17 @@ def _read(path: Path) -> tuple[npt.NDArray[np.generic], float | None]:
         raise InputError(f"{path}: is no readable {path.suffix[1:].upper()} file ({error})") from error
 
 
-def _read_npy(path: Path) -> tuple[npt.NDArray[np.generic], None]:
+def _read_npy(path: Path) -> tuple[npt.NDArray[np.generic], None, int | None]:
     data = np.load(path, allow_pickle=False)
     if not isinstance(data, np.ndarray):
         raise ValueError("an archive of several arrays")
-    return data, None
+    return data, None, int(np.iinfo(data.dtype).max) if data.dtype.kind == "i" else None
 
 
-def _read_csv(path: Path) -> tuple[npt.NDArray[np.generic], None]:
+def _read_csv(path: Path) -> tuple[npt.NDArray[np.generic], None, None]:
     text = path.read_text(encoding="utf-8-sig")
     if not text.strip():
-        return np.empty((0, 1)), None
+        return np.empty((0, 1)), None, None
     sample = text[:4096]
     separator = next((mark for mark in (";", "\t", ",") if mark in sample), None)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -130,7 +169,7 @@ def _read_csv(path: Path) -> tuple[npt.NDArray[np.generic], None]:
         rows = rows[1:]  # column titles
     if any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("rows of different lengths")
-    return np.array([[float(cell) for cell in row] for row in rows]), None
+    return np.array([[float(cell) for cell in row] for row in rows]), None, None
 
 
 def _is_number(text: str) -> bool:
@@ -141,7 +180,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _read_wav(path: Path) -> tuple[npt.NDArray[np.generic], float]:
+def _read_wav(path: Path) -> tuple[npt.NDArray[np.generic], float, int]:
     with wave.open(str(path), "rb") as file:
         width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
         raw = file.readframes(file.getnframes())
@@ -154,7 +193,7 @@ def _read_wav(path: Path) -> tuple[npt.NDArray[np.generic], float]:
         values = np.frombuffer(raw, f"<i{width}")
     else:
         raise ValueError(f"{8 * width} bits a sample; save it with 16 bits")
-    return values.reshape(-1, channels), float(rate)
+    return values.reshape(-1, channels), float(rate), (1 << 8 * width - 1) - 1
 
 
 def _checked_rate(path: Path, given_hz: float | None, own_hz: float | None) -> float:

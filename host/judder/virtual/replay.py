@@ -24,8 +24,17 @@ from judder.virtual.scenario import Scenario
 from judder.virtual.wiring import Wiring
 from judder_core import settings
 
-# Real seconds without a message before the node counts as stuck. A block takes some tens of milliseconds.
+# Real seconds without a message before the node counts as stuck; so many for a block's own length on top. A block takes
+# some tens of milliseconds, and much longer from a slow sensor, whose FIFO is looked at all the while.
 _SILENCE_S = 30.0
+
+# Below, a block of 4096 samples outlasts everybody's patience; above, the virtual sensor's FIFO cannot be emptied as
+# fast as it fills.
+LOWEST_HZ, HIGHEST_HZ = 10.0, 131072.0
+# A node gives no velocity of a slower sensor (node.dsp.velocity).
+VELOCITY_FROM_HZ = 100.0
+
+_COMPLAINT = "judder: sensor fault: "
 
 OnRecord = Callable[[Record, float], None]
 
@@ -36,12 +45,17 @@ CONSECUTIVE: Mapping[str, Value] = {
     "spectrum": settings.check("spectrum", "on"),
     "vibration_sensor": settings.check("vibration_sensor", "board"),
     "temperature_sensor": settings.check("temperature_sensor", "board"),
+    # A block may be long where the recording is slow.
+    "watchdog_s": 3600,
 }
 
 
 @dataclass
 class Run:
-    """What came of it. messages: as they came, with the board's time in seconds. values: settings in force."""
+    """What came of it. messages: as they came, with the board's time in seconds. values: settings in force.
+
+    complaints: what the node said about its sensors, each once.
+    """
 
     scenario: Scenario
     block: int
@@ -49,6 +63,7 @@ class Run:
     samples_lost: int = 0
     bad_frames: int = 0
     values: Mapping[str, Value] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
 
     @property
     def readings(self) -> list[Reading]:
@@ -82,8 +97,14 @@ def replay(
     values: settings by name over those of the scenario; the link is the console in any case. micropython: another PC
     build than the default. word: 32 for the word size of an ESP32 (see judder.virtual.micropython32). made: images
     built before. on_record: called with each message and the board's time.
-    Raises InputError (no whole block in the signal), DeviceError, Timeout (the node fell silent), SettingsError.
+    Raises InputError (no whole block in the signal, a rate outside LOWEST_HZ to HIGHEST_HZ), DeviceError, Timeout (the
+    node fell silent), SettingsError.
     """
+    if scenario.rate_hz is not None and not LOWEST_HZ <= scenario.rate_hz <= HIGHEST_HZ:
+        raise InputError(
+            f"sample rate {scenario.rate_hz:g} Hz: a replay takes {LOWEST_HZ:g} to {HIGHEST_HZ:g} Hz; is --rate right? "
+            "Else resample the recording"
+        )
     board = boards.load(boards.DEFAULT) if board is None else board
     if word == 32:
         micropython = micropython32.find()
@@ -96,6 +117,9 @@ def replay(
     with tempfile.TemporaryDirectory(prefix="judder-replay-") as folder:
         flash = factory.make_flash(Path(folder) / "flash.bin", board, made or images.build(board), everything)
         wiring = Wiring.for_board(board, scenario.source, rate_hz=scenario.rate_hz)
+        if wiring.vibration is not None:
+            # Blocks of a recording are consecutive, whatever comes between two of them.
+            wiring.vibration.waits = scenario.rate_hz is not None
         virtual = VirtualBoard(
             flash,
             chip=board.chip.name,
@@ -122,7 +146,7 @@ def _blocks(scenario: Scenario, block: int) -> int | None:
 
 
 def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: OnRecord | None) -> None:
-    reader = ConsoleReader()
+    reader = ConsoleReader(on_text=lambda text: _note(run, text))
     changed = threading.Condition()
     pending = bytearray()
 
@@ -131,6 +155,7 @@ def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: O
             pending.extend(data)
             changed.notify()
 
+    silence_s = _SILENCE_S + run.block / (run.scenario.rate_hz or LOWEST_HZ)
     words = LastWords(virtual)
     virtual.console(hear)
     with virtual:
@@ -156,10 +181,16 @@ def _collect(virtual: VirtualBoard, run: Run, expected: int | None, on_record: O
                     on_record(record, now_s)
             if expected is None and now_s > run.scenario.duration_s:
                 return
-            if time.monotonic() - last > _SILENCE_S:
-                raise Timeout(f"no message from the node for {_SILENCE_S:g} s; its console says: '{words}'")
+            if time.monotonic() - last > silence_s:
+                raise Timeout(f"no message from the node for {silence_s:.0f} s; its console says: '{words}'")
             if virtual.state == "off":
                 raise DeviceError("the virtual board lost its power during the run")
+
+
+def _note(run: Run, text: str) -> None:
+    complaint = text.strip().removeprefix(_COMPLAINT)
+    if complaint != text.strip() and complaint not in run.complaints:
+        run.complaints.append(complaint)
 
 
 def _is_after(record: Record, expected: int | None) -> bool:

@@ -14,7 +14,7 @@ from judder.diagnose.velocity import velocity_spectrum
 from judder.errors import InputError
 from judder.virtual.recording import Recording
 from judder.virtual.replay import Run
-from judder.virtual.replay_text import zone_words
+from judder.virtual.replay_notes import zone_words
 from judder_core import zones
 
 if TYPE_CHECKING:

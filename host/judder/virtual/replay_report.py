@@ -8,6 +8,9 @@ Put together, over the blocks a value was sent for (each has the same number of 
   where it did not show counting as none; the eight strongest;
 - fs_hz and band_hz: as last reported; lost: the sum; clipped: if any block was; zone: the worst; alarm: the highest.
 What the node did not send is null.
+
+One thing the node can't know: a sample at the end of the file's integers was cut off when it was recorded. Its block is
+clipped too, and neither that nor a record with it has a zone.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from judder.decode.records import Axes, Reading, Spectrum
 from judder.virtual.replay import Run
@@ -32,10 +37,20 @@ def blocks(run: Run) -> list[dict[str, Any]]:
     spectra: dict[tuple[int | None, str | None], Spectrum] = {
         (spectrum.sequence, spectrum.axis): spectrum for spectrum in run.spectra
     }
-    return [_block(index, reading, spectra) for index, reading in enumerate(run.readings)]
+    cut_off, unrated = _cut_off(run)
+    return [
+        _block(index, reading, spectra, index in cut_off, index in unrated)
+        for index, reading in enumerate(run.readings)
+    ]
 
 
-def _block(index: int, reading: Reading, spectra: Mapping[tuple[int | None, str | None], Spectrum]) -> dict[str, Any]:
+def _block(
+    index: int,
+    reading: Reading,
+    spectra: Mapping[tuple[int | None, str | None], Spectrum],
+    cut_off: bool,
+    unrated: bool,
+) -> dict[str, Any]:
     channels = {}
     for axis in AXES:
         spectrum = spectra.get((reading.sequence, axis))
@@ -56,12 +71,12 @@ def _block(index: int, reading: Reading, spectra: Mapping[tuple[int | None, str 
         "fs_hz": reading.sample_rate_hz,
         "band_hz": _band(reading),
         "channels": channels,
-        "clipped": reading.clipped,
+        "clipped": reading.clipped or cut_off,
         "lost": reading.samples_lost,
         "band_not_covered": reading.band_not_covered,
         "not_running": reading.not_running,
         "sensor_fault": reading.sensor_fault,
-        "zone": reading.zone,
+        "zone": None if unrated else reading.zone,
         "alarm": reading.alarm_level,
     }
 
@@ -69,6 +84,7 @@ def _block(index: int, reading: Reading, spectra: Mapping[tuple[int | None, str 
 def summary(run: Run, name: str) -> dict[str, Any]:
     """All blocks together, as the head of this file says."""
     readings = run.readings
+    cut_off, unrated = _cut_off(run)
     levels = [reading.alarm_level for reading in readings] + [alarm.alarm_level for alarm in run.alarms]
     return {
         "event": "summary",
@@ -78,15 +94,30 @@ def summary(run: Run, name: str) -> dict[str, Any]:
         "fs_hz": _last(reading.sample_rate_hz for reading in readings),
         "band_hz": _last(map(_band, readings)),
         "channels": {axis: _channel(run, axis) for axis in AXES},
-        "clipped": any(reading.clipped for reading in readings),
+        "clipped": bool(cut_off) or any(reading.clipped for reading in readings),
         "lost": sum(reading.samples_lost or 0 for reading in readings),
         "band_not_covered": any(reading.band_not_covered for reading in readings),
         "not_running": bool(readings) and all(reading.not_running for reading in readings),
         "sensor_fault": any(reading.sensor_fault for reading in readings),
-        "zone": max((reading.zone for reading in readings if reading.zone), default=None),
+        "zone": max(
+            (reading.zone for index, reading in enumerate(readings) if reading.zone and index not in unrated),
+            default=None,
+        ),
         "alarm": next((level for level in ("danger", "warning") if level in levels), "none"),
         "alarms": [alarm.to_dict() for alarm in run.alarms],
     }
+
+
+def _cut_off(run: Run) -> tuple[set[int], set[int]]:
+    """Blocks with a sample that was cut off when it was recorded, and those whose velocity may come from one: a record
+    that holds it is told until the next is full, half a record later."""
+    recording = run.scenario.pieces[0].recording
+    if recording is None or not recording.saturated.any():
+        return set(), set()
+    cut_off = {int(index) for index in np.flatnonzero(recording.saturated) // run.block}
+    record = (recording.rate_hz or 0) / _bin_hz(run.spectra)
+    after = math.ceil(1.5 * record / run.block)
+    return cut_off, {index + later for index in cut_off for later in range(after + 1)}
 
 
 def _channel(run: Run, axis: str) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from judder.virtual import replay_notes
 from judder.virtual.replay import Run
-from judder_core import zones
 
 if TYPE_CHECKING:
     from judder.diagnose import Diagnosis
@@ -19,14 +19,19 @@ _LINES_SHOWN = 3
 
 def lines(run: Run, found: Mapping[str, Any], diagnoses: Mapping[str, Diagnosis]) -> list[str]:
     """found: replay_report.summary(). diagnoses: by axis, empty where none was asked for."""
-    head = f"{found['recording']}: {found['blocks']} blocks of {found['block_samples']} samples"
+    blocks = "1 block" if found["blocks"] == 1 else f"{found['blocks']} blocks"
+    head = f"{found['recording']}: {blocks} of {found['block_samples']} samples"
     if found["fs_hz"]:
         head += f", measured rate {found['fs_hz']:.1f} Hz"
     if found["band_hz"]:
         head += f", velocity {found['band_hz'][0]:g}-{found['band_hz'][1]:g} Hz"
     out = [head, _row(_HEAD), _row(_UNITS)]
-    out += [_channel(axis, values) for axis, values in found["channels"].items() if values["rms_mg"] is not None]
-    out += [f"  {note}" for note in _notes(run, found)]
+    out += [
+        _channel(axis, found["channels"][axis])
+        for axis in replay_notes.recorded(run)
+        if found["channels"][axis]["rms_mg"] is not None
+    ]
+    out += [f"  {note}" for note in replay_notes.notes(run, found)]
     if diagnoses:
         out += _bearing(diagnoses)
     return out
@@ -47,35 +52,6 @@ def _channel(axis: str, values: Mapping[str, Any]) -> str:
             shown or "-",
         )
     )
-
-
-def _notes(run: Run, found: Mapping[str, Any]) -> list[str]:
-    flags = [
-        text
-        for text, is_so in (
-            ("CLIPPED", found["clipped"]),
-            (f"{found['lost']} samples LOST", found["lost"]),
-            ("BAND NOT COVERED", found["band_not_covered"]),
-            ("SENSOR FAULT", found["sensor_fault"]),
-            ("machine not running", found["not_running"]),
-        )
-        if is_so
-    ]
-    notes = [", ".join(flags)] if flags else []
-    if all(values["velocity_rms_mm_s"] is None for values in found["channels"].values()):
-        notes.append("no velocity: the recording ends before the record it comes from is full (a second or two)")
-    return [*notes, zone_words(run, found), f"alarm: {found['alarm']}"]
-
-
-def zone_words(run: Run, found: Mapping[str, Any]) -> str:
-    """The zone and the limits it comes from, or why there is none."""
-    machine = zones.machine(dict(run.values))
-    if machine.boundaries_cmm_s is None:
-        return f"no zone: {machine.reason}"
-    limits = " / ".join(f"{limit / 100:g}" for limit in machine.boundaries_cmm_s)
-    if found["zone"] is None:
-        return f"no zone: nothing measured that could be rated against {limits} mm/s"
-    return f"zone {found['zone']} after ISO 20816-3, limits {limits} mm/s"
 
 
 def _bearing(diagnoses: Mapping[str, Diagnosis]) -> list[str]:

@@ -30,7 +30,8 @@ class FifoChip(RegisterChip):
 
     samples_made, samples_lost: since power-on, the truth a driver's own counts can be held against. Lost samples were
     made and could never be read from the FIFO because it was full. halted: the sensing element stopped, registers
-    still answer. identity: overrides what the chip says it is.
+    still answer. identity: overrides what the chip says it is. waits: the source stands still while the FIFO is off, so
+    that a stream begun anew goes on where the last ended; otherwise time passes, as it does.
     """
 
     NOMINAL_HZ: float
@@ -43,6 +44,7 @@ class FifoChip(RegisterChip):
         self.source: Source = standstill() if source is None else source
         self.rate_hz = rate_hz or self.source.rate_hz or self.NOMINAL_HZ * (1 + USUAL_ERROR)
         self.halted = False
+        self.waits = False
         self.identity: int | None = None
         self.power_on()
 
@@ -52,11 +54,13 @@ class FifoChip(RegisterChip):
         self.samples_made = 0
         self.samples_lost = 0
         self._origin: int | None = None
+        self._follows = 0  # sample of the source that follows the last one read
         self._reset()
 
     def rewind(self) -> None:
         """The next sample that enters the FIFO is the first of the source."""
         self._origin = None
+        self._follows = 0
 
     def _reset(self) -> None:
         """Clock off, FIFO empty. Subclasses add their registers."""
@@ -115,6 +119,8 @@ class FifoChip(RegisterChip):
         units = min(units, self._level)
         data = self._render(self._head, units)
         self._head += units
+        if self._origin is not None:
+            self._follows = self._first + self._samples_before(self._head) - self._origin
         if units:
             self._overrun = False
         return data
@@ -202,6 +208,8 @@ class FifoChip(RegisterChip):
             self._origin = number
         if not self._entered:
             self._first = number
+            if self.waits:
+                self._origin = number - self._follows
         if self._mode == STREAM:
             self._entered += due
             self._tail = self._units_of(self._entered)
