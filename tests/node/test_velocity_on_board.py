@@ -77,6 +77,31 @@ def test_what_gives_one_value_all_along_is_a_fault_and_no_number(flash: Path) ->
         assert "velocity_rms_worst" not in reading and "acceleration_rms_x" not in reading
 
 
+def test_a_sensor_that_stops_and_comes_back(flash: Path) -> None:
+    """Its element stops, its registers still answer: the driver, the reading and the console say so."""
+    values = {"mode": "continuous", "interval_s": 0, **MACHINE}
+    with Node(make_flash(flash, values), Sine(lambda _t: 0.5, HZ)) as node:
+        node.wait(lambda: any(reading["state"] & schema.STATE_ZONE_MASK for reading in node.of("reading")))
+        chip = node.board.wiring.vibration
+        assert chip is not None
+        chip.halted = True
+        node.wait_line("judder: sensor fault: iis3dwb on SPI 1, chip select 10 delivers no samples")
+        count = len(node.of("reading"))
+        faulty = node.wait_messages("reading", count + 3)[count : count + 3]
+        chip.halted = False
+        node.wait_line("judder: the sensors answer again")
+        back = len(node.of("reading"))
+        readings = node.wait_messages("reading", back + 12)
+    for reading in faulty:
+        assert reading["state"] & schema.STATE_SENSOR_FAULT
+        assert not reading["state"] & schema.STATE_ZONE_MASK
+        assert "velocity_rms_worst" not in reading and "acceleration_rms_x" not in reading
+    # No record reaches over the time it stood still.
+    velocities = [reading["velocity_rms_x"] for reading in readings if "velocity_rms_x" in reading]
+    assert velocities == pytest.approx([100 * mm_s(0.5)] * len(velocities), abs=1)
+    assert readings[-1]["state"] & schema.STATE_ZONE_MASK == 4
+
+
 def test_a_clipped_record_has_no_zone(flash: Path) -> None:
     values = {"mode": "continuous", "interval_s": 0, "range_g": "2", **MACHINE}
     # Just within 2 g, then for one block far beyond.

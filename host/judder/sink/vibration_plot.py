@@ -83,7 +83,8 @@ def vibration_png(
     Raises InputError when the file cannot be written.
     """
     heights = [1.0] + [1.35 for panel in (velocity, envelope) if panel]
-    figure, grid = plt.subplots(len(heights), 1, figsize=(12, 3.1 * sum(heights)), height_ratios=heights, squeeze=False)
+    size = 12, 3.1 * sum(heights) + 0.23 * len(subtitles)
+    figure, grid = plt.subplots(len(heights), 1, figsize=size, height_ratios=heights, squeeze=False)
     try:
         axes = iter(grid[:, 0])
         _wave(next(axes), wave)
@@ -95,7 +96,7 @@ def vibration_png(
         figure.suptitle(title, x=0.012, y=1 - 0.13 * inch, ha="left", fontsize=14, fontweight="bold")
         words = "\n".join(subtitles)
         figure.text(0.012, 1 - 0.43 * inch, words, ha="left", va="top", fontsize=10.5, linespacing=1.5)
-        figure.tight_layout(rect=(0, 0, 1, 1 - (0.45 + 0.23 * len(subtitles)) * inch), h_pad=1.8)
+        figure.tight_layout(rect=(0, 0, 1, 1 - (0.3 + 0.23 * len(subtitles)) * inch), h_pad=1.8)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110, format="png")
     except OSError as error:
@@ -132,7 +133,8 @@ def _velocity(axes: Axes, panel: VelocityPanel) -> None:
     if panel.node_lines:
         hz, rms = zip(*panel.node_lines, strict=True)
         axes.plot(hz, rms, "o", markersize=5, markerfacecolor="none", color="black", label="lines the node reports")
-        axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9)
+        # A velocity spectrum falls from left to right.
+        axes.legend(loc="lower left", fontsize=8.5, framealpha=0.9)
     _marks(axes, panel.marks)
     _finish(axes, "frequency / Hz", "velocity / mm/s RMS", panel.title)
 

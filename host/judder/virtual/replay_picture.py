@@ -12,9 +12,9 @@ from judder.diagnose import match
 from judder.diagnose.envelope import LINE_POWER, envelope_spectrum
 from judder.diagnose.velocity import velocity_spectrum
 from judder.errors import InputError
+from judder.virtual import replay_notes
 from judder.virtual.recording import Recording
 from judder.virtual.replay import Run
-from judder.virtual.replay_notes import zone_words
 from judder_core import zones
 
 if TYPE_CHECKING:
@@ -44,9 +44,11 @@ def picture(
     axis = _axis(found, diagnoses)
     samples_g = recording.values_g[:, "xyz".index(axis)]
     rate_hz = recording.rate_hz or 1.0
+    silent = np.ptp(samples_g) == 0
     diagnosis = diagnoses.get(axis)
     shaft_hz = diagnosis.shaft_hz if diagnosis else rpm / 60 if rpm else None
-    words = [f"{zone_words(run, found)}; alarm: {found['alarm']}"]
+    *notes, zone, alarm = replay_notes.notes(run, found)
+    words = [f"{zone}; {alarm}", *notes]
     if diagnosis:
         words.insert(0, f"{diagnosis.bearing.name or 'bearing'} at {diagnosis.given_rpm:g} r/min: {diagnosis.verdict}")
     return vibration_plot.vibration_png(
@@ -54,8 +56,8 @@ def picture(
         f"{found['recording']}, axis {axis}",
         words,
         _wave(samples_g, rate_hz, shaft_hz, axis, found),
-        _velocity(samples_g, rate_hz, axis, run, found, shaft_hz, diagnosis),
-        _envelope(samples_g, rate_hz, shaft_hz, diagnosis),
+        None if silent else _velocity(samples_g, rate_hz, axis, run, found, shaft_hz, diagnosis),
+        None if silent else _envelope(samples_g, rate_hz, shaft_hz, diagnosis),
     )
 
 
@@ -106,13 +108,14 @@ def _velocity(
 
     machine = zones.machine(dict(run.values))
     low, high = found["band_hz"] or (machine.band_low_hz, zones.BAND_HIGH_HZ)
-    spectrum = velocity_spectrum(samples_g, rate_hz, (low, min(high, 0.45 * rate_hz)))
+    high = min(high, 0.45 * rate_hz)
+    spectrum = velocity_spectrum(samples_g, rate_hz, (low, high))
     if len(spectrum.hz) < 2:
         return None  # too slow or too short
     limits = machine.boundaries_cmm_s or ()
     values = found["channels"][axis]
     title = (
-        f"velocity spectrum {spectrum.hz[0]:g}-{spectrum.hz[-1]:g} Hz, lines every {spectrum.resolution_hz:.2g} Hz; "
+        f"velocity spectrum {low:g}-{high:.0f} Hz, lines every {spectrum.resolution_hz:.2g} Hz; "
         f"float64: {spectrum.overall_mm_s:.2f} mm/s RMS over all"
     )
     if limits:
@@ -153,7 +156,7 @@ def _envelope(
         spectrum.hz[:count].tolist(),
         depth.tolist(),
         (np.sqrt(LINE_POWER) * spectrum.floor[:count]).tolist(),
-        f"envelope spectrum of {low:g}-{high:g} Hz, {1000 * spectrum.band_rms:.1f} mg RMS, "
+        f"envelope spectrum of {low:.0f}-{high:.0f} Hz, {1000 * spectrum.band_rms:.1f} mg RMS, "
         f"lines every {spectrum.resolution_hz:.2g} Hz",
         [
             (item.line.hz, item.line.depth)
