@@ -197,7 +197,7 @@ class Cycle:
                     return
             if features.new_velocity:
                 self._gaps = 0
-            if last or features.new_velocity:
+            if last or features.new_velocity or features.stuck:
                 break
         self.samples = n
         self.quiet = record or features.new_velocity

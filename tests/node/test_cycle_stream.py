@@ -228,6 +228,9 @@ def test_a_sensor_of_coarse_digits_may_be_still() -> None:
     cycle.measure(0, False)
     assert not cycle.fault and cycle.rms_mg is not None and list(cycle.rms_mg) == [0, 0, 0]
     assert cycle.velocity_c is None, "and no zone: whether it stands still is more than it can tell"
+    stream.fills.clear()
+    cycle.measure(0, True, record=True)
+    assert len(stream.fills) == 1, "and nothing is waited for"
 
 
 def test_a_short_block_of_a_slow_signal_is_not_frozen() -> None:
