@@ -83,8 +83,6 @@ class MacOnAir:
     def say(self, payload: bytes, port: int = 2, confirmed: bool = False, limit_s: float = 4000.0) -> bool | None:
         self.mac.send(self.now_ms, port, payload, confirmed)
         self.run(limit_s)
-        self.heard += [(port, bytes(data)) for port, data, _fcnt in self.mac.downlinks]
-        self.mac.downlinks.clear()
         outcome: bool | None = self.mac.outcome()
         return outcome
 
@@ -92,6 +90,8 @@ class MacOnAir:
         """Until there is nothing to do any more, or for so long."""
         until_us = self.clock.now_us + round(limit_s * 1e6)
         while self.clock.now_us < until_us:
+            self.heard += [(port, bytes(data)) for port, data, _fcnt in self.mac.downlinks]
+            self.mac.downlinks.clear()
             action = self.mac.next(self.now_ms)
             self.before(action)
             if action[0] == IDLE:

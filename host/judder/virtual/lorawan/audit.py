@@ -148,7 +148,10 @@ class Audit:
             return station.name, [("identity", f"join-request of unknown DevEUI {request.dev_eui.hex()}")]
         record.station, record.power_ons = station, station.power_ons
         found = audit_join.check(record.joining, record.device, request, emission, self._plan)
-        found += audit_radio.check(radio, station, emission, audit_radio.JOIN_DELAY_S)
+        eirp_dbm = self._plan.max_eirp_dbm
+        if record.life is not None:  # joins again: what the network allowed it is still in force
+            eirp_dbm = max(eirp_dbm, record.life.settings.max_eirp_dbm)
+        found += audit_radio.check(radio, station, emission, audit_radio.JOIN_DELAY_S, join_eirp_dbm=eirp_dbm)
         return record.device.name, found
 
     def _data(

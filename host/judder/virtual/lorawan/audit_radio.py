@@ -16,6 +16,7 @@ Found = list[tuple[str, str]]
 JOIN_DELAY_S = 5
 _HOUR_US = 3_600_000_000
 _POWER_TOLERANCE_DB = 0.6  # radios set whole decibels
+_WEAKEST_DBM = 2.0  # an SX1276 with PA_BOOST cannot send with less
 _PREAMBLE = 8
 
 
@@ -41,6 +42,7 @@ def check(
     rx1_delay_s: int,
     settings: Mirror | None = None,
     adr: bool = False,
+    join_eirp_dbm: int = 0,
 ) -> Found:
     """Judge one transmission and take it into account. settings: of the session, None for a join-request."""
     plan, tuning, start_us = radio.plan, emission.tuning, emission.start_us
@@ -57,7 +59,8 @@ def check(
         found.append(("windows", f"sends {(radio.closed_us - start_us) / 1e6:.3f} s before its windows are over"))
     # Window 2 opens a second after window 1; nothing may be sent before it has been listened to.
     radio.closed_us = emission.end_us + (rx1_delay_s + 1) * 1_000_000
-    found += _power(station, emission, plan, settings, adr)
+    limit_dbm = join_eirp_dbm if settings is None else settings.max_eirp_dbm - 2 * settings.power * adr
+    found += _power(station, emission, limit_dbm)
     dwell = plan.dwell_up if settings is None else settings.dwell_up
     if dwell and took_us > DWELL_US:
         found.append(("dwell time", f"{took_us / 1000:.1f} ms"))
@@ -66,16 +69,11 @@ def check(
     return found + _duty(radio, emission, settings)
 
 
-def _power(station: Station, emission: Emission, plan: Plan, settings: Mirror | None, adr: bool) -> Found:
+def _power(station: Station, emission: Emission, limit_dbm: int) -> Found:
     eirp_dbm = emission.power_dbm + station.gain_dbi
-    limit_dbm = float(plan.max_eirp_dbm)
-    if settings is not None:
-        limit_dbm = float(settings.max_eirp_dbm)
-        if adr:
-            limit_dbm -= 2 * settings.power
-    if eirp_dbm <= limit_dbm + _POWER_TOLERANCE_DB:
+    if eirp_dbm <= limit_dbm + _POWER_TOLERANCE_DB or emission.power_dbm <= _WEAKEST_DBM:
         return []
-    return [("power", f"{eirp_dbm:.1f} dBm e.i.r.p., {limit_dbm:g} allowed")]
+    return [("power", f"{eirp_dbm:.1f} dBm e.i.r.p., {limit_dbm} allowed")]
 
 
 def _duty(radio: Radio, emission: Emission, settings: Mirror | None) -> Found:
@@ -88,7 +86,7 @@ def _duty(radio: Radio, emission: Emission, settings: Mirror | None) -> Found:
     if radio.plan.bands and band is None:
         found.append(("duty cycle", f"{emission.tuning.frequency_hz / 1e6:.4f} MHz is in no sub-band"))
     if band is not None:
-        used_us = sum(took for _start, took, hz in radio.sent if band.low_hz <= hz < band.high_hz)
+        used_us = sum(took for _start, took, hz in radio.sent if radio.plan.band(hz) is band)
         if used_us > band.duty * _HOUR_US:
             text = f"{used_us / 1e6:.2f} s in an hour at {band.low_hz / 1e6:g}-{band.high_hz / 1e6:g} MHz"
             found.append(("duty cycle", f"{text}, {band.duty * 3600:g} s allowed"))
@@ -97,7 +95,8 @@ def _duty(radio: Radio, emission: Emission, settings: Mirror | None) -> Found:
         radio.duty, radio.duty_since_us = exponent, emission.start_us
     if exponent:
         mine = [took for start, took, _hz in radio.sent if start >= radio.duty_since_us]
-        if len(mine) > 1 and sum(mine) > _HOUR_US >> exponent:
+        # Asked for is silence after each frame, so the one at hand comes on top.
+        if sum(mine[:-1]) > _HOUR_US >> exponent:
             text = f"{sum(mine) / 1e6:.2f} s in an hour, 1/{1 << exponent} allowed"
             found.append(("aggregated duty cycle", text))
     return found

@@ -32,8 +32,8 @@ class Window:
 
 
 def channel_of(settings: Mirror, frequency_hz: int, dr: int) -> int | None:
-    """Number of the channel an uplink came on."""
-    for number, channel in settings.channels.items():
+    """Number of the channel an uplink came on; of several on one frequency one that is on."""
+    for number, channel in sorted(settings.channels.items(), key=lambda pair: pair[0] not in settings.mask):
         if abs(channel.frequency_hz - frequency_hz) < 200 and channel.min_dr <= dr <= channel.max_dr:
             return number
     return None
@@ -60,7 +60,7 @@ def _window(settings: Mirror, number: int, time_us: int, frequency_hz: int, dr: 
     plan = settings.plan
     strong = plan.name == "EU868" and frequency_hz in _STRONG_HZ
     power_dbm = _STRONG_DBM if strong else float(plan.max_eirp_dbm)
-    sizes = plan.sizes_dwell if settings.dwell_down else plan.sizes_down
+    sizes = plan.sizes_dwell if settings.dwell_down and not plan.fixed else plan.sizes_down
     return Window(number, time_us, frequency_hz, plan.down[dr], sizes[dr], power_dbm)
 
 

@@ -249,9 +249,7 @@ class Gateway:
             return 0.0
         since_us = self.air.timeline.now_us - _HOUR_US
         used_us = sum(
-            end - max(start, since_us)
-            for start, end, hz in self._sent
-            if end > since_us and band.low_hz <= hz < band.high_hz
+            end - max(start, since_us) for start, end, hz in self._sent if end > since_us and self.plan.band(hz) is band
         )
         return (used_us + more_us) / _HOUR_US
 

@@ -93,10 +93,14 @@ class Mirror:
             self.mask = {number for number in self.channels if bits >> number & 1}
 
     def usable(self, dr: int) -> bool:
-        """Whether a channel that is on takes this data rate."""
-        return dr in self.plan.up and any(
-            self.channels[number].min_dr <= dr <= self.channels[number].max_dr for number in self.mask
-        )
+        """Whether a channel that is on takes this data rate, and it carries anything."""
+        if dr not in self.plan.up or not self.max_payload_up(dr):
+            return False
+        return any(self.channels[number].min_dr <= dr <= self.channels[number].max_dr for number in self.mask)
+
+    def hears(self, dr: int, offset: int) -> bool:
+        """Whether window 1 has a LoRa data rate: a device refuses what would leave it without."""
+        return dr not in self.plan.up or self.plan.rx1_dr(dr, offset, self.dwell_down) is not None
 
     def max_payload_up(self, dr: int) -> int:
         """N with the dwell time as it is set."""
@@ -137,6 +141,8 @@ class Mirror:
         if cid == mac.TX_PARAM_SETUP and self.plan.tx_param:
             self.dwell_down, self.dwell_up = bool(payload[0] & 0x20), bool(payload[0] & 0x10)
             self.max_eirp_dbm = mac.MAX_EIRP_DBM[payload[0] & 0x0F]
+            while not self.max_payload_up(self.dr):
+                self.dr += 1
             return _exactly(cid)
         # Fixed plans drop the two below without an answer (RP002-1.0.4 sections 2.5.3 and 2.8.3).
         if cid == mac.NEW_CHANNEL and not self.plan.fixed:
@@ -153,13 +159,14 @@ class Mirror:
             mask_right &= self._apply_mask(mask, bits, control)
         dr, power, nb_trans = block[-1][0] >> 4, block[-1][0] & 0x0F, block[-1][3] & 0x0F
         mask_right &= bool(mask) and mask <= set(self.channels)
-        if self.plan.name == "US915":  # hopping needs two at least: FCC 15.247; LoRaMac-node refuses less
-            mask_right &= len([number for number in mask if number < 64]) >= 2
         trial = self.copy()
         trial.mask = mask & set(self.channels)
-        dr_right = dr == _KEEP or trial.usable(dr)
-        if mask_right and dr == _KEEP and not trial.usable(self.dr):
-            dr_right = False
+        wanted = self.dr if dr == _KEEP else dr
+        if (
+            self.plan.name == "US915" and wanted < 4
+        ):  # hopping needs two at least: FCC 15.247; LoRaMac-node refuses less
+            mask_right &= len([number for number in mask if number < 64]) >= 2
+        dr_right = (trial.usable(wanted) or (dr == _KEEP and not mask_right)) and self.hears(wanted, self.rx1_offset)
         power_right = power in (_KEEP, *range(self.plan.power_steps + 1))
         status = mask_right | dr_right << 1 | power_right << 2
         if status == 7:
@@ -207,8 +214,8 @@ class Mirror:
     def _rx_param_setup(self, payload: bytes) -> Answer:
         offset, dr = payload[0] >> 4 & 7, payload[0] & 0x0F
         frequency_hz = int.from_bytes(payload[1:4], "little") * 100
-        channel_right = self.plan.in_range(frequency_hz)
-        offset_right = offset <= self.plan.max_rx1_offset
+        channel_right = self.plan.can_hear(frequency_hz)
+        offset_right = offset <= self.plan.max_rx1_offset and self.hears(self.dr, offset)
         status = channel_right | (dr in self.plan.down) << 1 | offset_right << 2
         if status == 7:
             self.rx1_offset, self.rx2_dr, self.rx2_hz = offset, dr, frequency_hz

@@ -76,7 +76,7 @@ class Plan:
 
     def band(self, frequency_hz: int) -> Band | None:
         """The sub-band with a duty cycle that a frequency lies in."""
-        return next((band for band in self.bands if band.low_hz <= frequency_hz < band.high_hz), None)
+        return next((band for band in self.bands if band.low_hz <= frequency_hz <= band.high_hz), None)
 
     def in_range(self, frequency_hz: int) -> bool:
         """Whether the region has this frequency at all."""
@@ -90,6 +90,10 @@ class Plan:
     def max_payload_up(self, dr: int, dwell: bool) -> int:
         """N: bytes of FRMPayload and FOpts together."""
         return (self.sizes_dwell if dwell else self.sizes_up)[dr]
+
+    def can_hear(self, frequency_hz: int) -> bool:
+        """Whether a device takes this as a downlink frequency; fixed plans have a part of the band for them."""
+        return 923_300_000 <= frequency_hz <= 927_500_000 if self.fixed else self.in_range(frequency_hz)
 
     def rx1_hz(self, index: int, channel: Channel) -> int:
         """Frequency of window 1 after an uplink on channel `index`."""
@@ -171,8 +175,8 @@ EU868 = Plan(
     sizes_down=_SIZES_51,
     # ETSI EN 300 220-2 V3.2.1 annex B, as LoRaWAN networks use it (868.0-868.6 is band M, 869.4-869.65 band P).
     bands=[
-        Band(863_000_000, 865_000_000, 0.001),
-        Band(865_000_000, 868_000_000, 0.01),
+        Band(863_000_000, 864_999_999, 0.001),
+        Band(865_000_000, 867_999_999, 0.01),
         Band(868_000_000, 868_600_000, 0.01),
         Band(868_700_000, 869_200_000, 0.001),
         Band(869_400_000, 869_650_000, 0.1),
@@ -229,7 +233,7 @@ AU915 = Plan(
 )
 
 
-def _as923(name: str, offset_hz: int) -> Plan:
+def _as923(name: str, offset_hz: int, low_mhz: int, high_mhz: int) -> Plan:
     return Plan(
         name=name,
         fixed=False,
@@ -242,12 +246,12 @@ def _as923(name: str, offset_hz: int) -> Plan:
         max_rx1_offset=7,
         max_eirp_dbm=16,
         power_steps=7,
-        low_hz=915_000_000,
-        high_hz=928_000_000,
+        low_hz=low_mhz * 1_000_000,
+        high_hz=high_mhz * 1_000_000,
         sizes_up=_sizes(0, 51, 51, 115, 115, 242, 242, 242),
         sizes_down=_sizes(0, 51, 51, 51, 115, 242, 242, 242),  # DR2: what devices before RP002-1.0.1 take too
         sizes_dwell=_SIZES_DWELL,
-        bands=[Band(915_000_000, 928_000_000, 0.01)],
+        bands=[Band(low_mhz * 1_000_000, high_mhz * 1_000_000, 0.01)],
         dwell_up=True,
         dwell_down=True,
         tx_param=True,
@@ -280,10 +284,10 @@ PLANS: Mapping[str, Plan] = {
         EU868,
         US915,
         AU915,
-        _as923("AS923-1", 0),
-        _as923("AS923-2", -1_800_000),
-        _as923("AS923-3", -6_600_000),
-        _as923("AS923-4", -5_900_000),
+        _as923("AS923-1", 0, 915, 928),
+        _as923("AS923-2", -1_800_000, 920, 923),
+        _as923("AS923-3", -6_600_000, 915, 921),
+        _as923("AS923-4", -5_900_000, 917, 920),
         IN865,
     )
 }
