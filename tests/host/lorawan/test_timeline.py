@@ -241,6 +241,20 @@ def test_a_board_whose_power_comes_back_goes_on_from_the_present() -> None:
     assert air.timeline.now_us == 9_100_000, "it is waited for again"
 
 
+def test_a_board_that_is_switched_on_later() -> None:
+    air = Air()
+    clock, other = BoardClock("virtual"), BoardClock("virtual")
+    with air.hold():
+        station = air.station("one", clock, later_us=7_000_000)
+        air.station("other", other)
+    other.observe(5_000_000)
+    assert air.timeline.now_us == 5_000_000
+    other.observe(9_000_000)
+    assert air.timeline.now_us == 7_000_000, "from then on it is waited for"
+    clock.observe(300_000)
+    assert station.to_air_us(300_000) == air.timeline.now_us == 7_300_000
+
+
 def test_a_board_at_the_prompt_is_not_waited_for_and_catches_up_when_it_acts() -> None:
     air = Air()
     clock, other = BoardClock("virtual"), BoardClock("virtual")

@@ -43,6 +43,7 @@ BOARD = "virtual-esp32s3-sx1262"
 JOIN_EUI = bytes(8)
 ANTENNA_GAIN_DB = 2  # the setting's default
 _RADIUS_M = 1500.0
+_SPREAD_US = 60_000_000  # within which nodes are switched on
 _START_S = 2.0  # of this computer, for one board
 _GATEWAY_MARK = bytes.fromhex("024a44fffe")  # as virtual boards': locally administered
 
@@ -133,10 +134,11 @@ def simulate(
         outcome = Outcome(Ledger(air, gateways, on_line))
         if server is not None:
             server.on_event = _messages(outcome, on_line)
-        fleet = [
-            _node(request, board, made, folder, air, identity, request.first + place)
-            for place, identity in enumerate(identities)
-        ]
+        with air.hold():
+            fleet = [
+                _node(request, board, made, folder, air, identity, request.first + place)
+                for place, identity in enumerate(identities)
+            ]
         for identity in identities:
             outcome.ledger.add(identity.name)
         stack.enter_context(air)
@@ -248,7 +250,9 @@ def _node(
         clock=VIRTUAL if request.forward is None else REAL,
     )
     assert wiring.radio is not None
-    wiring.radio.station = air.station(identity.name, virtual.clock, gain_dbi=ANTENNA_GAIN_DB)
+    # Nobody switches a whole plant on in one moment.
+    later_us = 0 if air.timeline.real else random.Random(f"{request.seed}/{number}").randrange(_SPREAD_US)
+    wiring.radio.station = air.station(identity.name, virtual.clock, gain_dbi=ANTENNA_GAIN_DB, later_us=later_us)
     return virtual
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from judder.virtual.clock import BoardClock
@@ -60,9 +61,22 @@ class Air:
         *,
         gain_dbi: float = 0.0,
         noise_figure_db: float = NOISE_FIGURE_DB,
+        later_us: int = 0,
     ) -> Station:
-        """A new antenna. clock: of its board; from now on everybody waits for it unless it stands still."""
-        return Station(self.timeline, name, clock, gain_dbi, noise_figure_db)
+        """A new antenna. clock: of its board; from now on everybody waits for it unless it stands still.
+
+        later_us: the moment at which a board that is at its zero gets its power, from now.
+        """
+        return Station(self.timeline, name, clock, gain_dbi, noise_figure_db, later_us)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Time stands still meanwhile: to place stations that are to begin together."""
+        member = self.timeline.join("hold")
+        try:
+            yield
+        finally:
+            self.timeline.leave(member)
 
     # --- Medium
 

@@ -12,14 +12,20 @@ class Station:
 
     name: for path loss and reports. gain_dbi: antenna gain less cable loss, counted when it sends and when it hears.
     noise_figure_db: of its receiver. clock: the board's; None for one that lives on the time of the air itself.
-    power_ons: how often its board's power came back.
+    power_ons: how often its board's power came back. later_us: when its power comes on for the first time, from now.
 
     A board's time starts at zero whenever its power comes on; the air's never goes back. A board that was off, at the
     prompt or set aside goes on from the air's present.
     """
 
     def __init__(
-        self, timeline: Timeline, name: str, clock: BoardClock | None, gain_dbi: float, noise_figure_db: float
+        self,
+        timeline: Timeline,
+        name: str,
+        clock: BoardClock | None,
+        gain_dbi: float,
+        noise_figure_db: float,
+        later_us: int = 0,
     ) -> None:
         self.name = name
         self.gain_dbi = gain_dbi
@@ -34,7 +40,7 @@ class Station:
         with timeline.lock:
             self._member = timeline.join(name)
             self._seen_us = clock.now_us
-            self._offset_us = timeline.now_us - self._seen_us
+            self._offset_us = timeline.now_us - self._seen_us + later_us
             clock.watchers.append(self._look)
             self._look()
 
