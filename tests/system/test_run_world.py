@@ -119,7 +119,7 @@ def test_raw_partitions_have_nor_rules(idle: Recorded) -> None:
         "print(esp32.Partition.find(label='nowhere'), esp32.Partition(esp32.Partition.RUNNING).info()[4])"
     )
     assert said.splitlines() == [
-        "(1, 64, 3538944, 16384, 'cfg', False) 4 4096",
+        "(1, 64, 3538944, 24576, 'cfg', False) 6 4096",
         "bytearray(b'\\xff\\xff')",
         "bytearray(b'\\x03\\xaa')",
         "True",
