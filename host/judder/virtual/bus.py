@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from judder.virtual.chips.base import SpiChip
 from judder.virtual.pins import I2cPins, SpiPins
 from judder.virtual.standin import _wire as wire
+from judder.virtual.uart import Uarts
 from judder.virtual.wiring import Wiring
 
 _REQUEST = struct.Struct(wire.REQUEST)
@@ -107,6 +108,7 @@ class Bus:
         self._i2c: dict[int, I2cPins] = {}
         self._selected: dict[SpiPins, SpiChip] = {}
         self._connect: tuple[int, str, str] | None = None
+        self._uarts = Uarts(self.wiring.uart)
         for chip in self.wiring.spi.values():
             chip.deselect(self._now_us)
         for pin in before:
@@ -149,6 +151,8 @@ class Bus:
             return struct.pack("<I", 0 if source is None else max(0, round(source.microvolts(now_us))))
         if operation in (wire.OW_RESET, wire.OW_READ, wire.OW_WRITE):
             return self._one_wire(operation, payload, now_us)
+        if wire.UART_INIT <= operation <= wire.UART_ANY:
+            return self._uarts.handle(operation, payload, now_us)
         return self._network(operation, payload, now_us)
 
     def _level(self, pin: int, now_us: int) -> int:

@@ -21,3 +21,11 @@ class I2cPins:
 
     scl: int
     sda: int
+
+
+@dataclass(frozen=True)
+class UartPins:
+    """The two wires of a UART, named as the processor does, as GPIO numbers."""
+
+    tx: int
+    rx: int

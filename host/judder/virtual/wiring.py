@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from judder.device import sensor_parts
+from judder.virtual import modem_wiring, radio_wiring
 from judder.virtual.chips import axp
 from judder.virtual.chips.adxl345 import Adxl345
 from judder.virtual.chips.adxl355 import Adxl355
-from judder.virtual.chips.base import AnalogSource, I2cChip, OneWireChip, SpiChip
+from judder.virtual.chips.base import AnalogSource, I2cChip, OneWireChip, SpiChip, UartDevice
 from judder.virtual.chips.battery import Battery
 from judder.virtual.chips.ds18b20 import Ds18b20
 from judder.virtual.chips.fifo import FifoChip
@@ -23,13 +24,15 @@ from judder.virtual.chips.lis3dh import Lis3dh
 from judder.virtual.chips.max31865 import Max31865
 from judder.virtual.chips.mpu6050 import Mpu6050
 from judder.virtual.chips.tmp117 import Tmp117
-from judder.virtual.pins import I2cPins, SpiPins
-from judder.virtual.radio_wiring import solder
+from judder.virtual.pins import I2cPins, SpiPins, UartPins
 
 if TYPE_CHECKING:
     from judder.device.boards import Board
     from judder.virtual.chips.radio import LoraRadio
     from judder.virtual.lorawan.air import Medium
+    from judder.virtual.modems.network import Network
+    from judder.virtual.modems.rak3172 import Rak3172
+    from judder.virtual.modems.wioe5 import WioE5
     from judder.virtual.signal import Source
 
 
@@ -48,14 +51,15 @@ class Wiring:
     """Chips by the pins they are soldered to. inputs: levels of other pins, 1 where nothing is said (pull-ups).
 
     driven: pins a chip drives, as a function of board time in us. watchers: told (level, board time) of what the node
-    does to a pin. vibration, temperature, battery, radio: the chips for_board made, for whoever wants to look at or
-    change them.
+    does to a pin. vibration, temperature, battery, radio, modem: the chips for_board made, for whoever wants to look
+    at or change them.
     """
 
     spi: Mapping[SpiPins, SpiChip] = field(default_factory=dict)
     i2c: Mapping[I2cPins, Mapping[int, I2cChip]] = field(default_factory=dict)
     adc: Mapping[int, AnalogSource] = field(default_factory=dict)
     one_wire: Mapping[int, Sequence[OneWireChip]] = field(default_factory=dict)
+    uart: Mapping[UartPins, UartDevice] = field(default_factory=dict)
     inputs: dict[int, int] = field(default_factory=dict)
     vibration: FifoChip | None = None
     temperature: Tmp117 | Ds18b20 | Max31865 | None = None
@@ -63,6 +67,7 @@ class Wiring:
     driven: dict[int, Callable[[int], int]] = field(default_factory=dict)
     watchers: dict[int, Callable[[int, int], None]] = field(default_factory=dict)
     radio: LoraRadio | None = None
+    modem: Rak3172 | WioE5 | None = None
 
     def power_on(self) -> None:
         """Every chip loses what it held."""
@@ -74,6 +79,8 @@ class Wiring:
         for line in self.one_wire.values():
             for thermometer in line:
                 thermometer.power_on()
+        for modem in self.uart.values():
+            modem.power_on()
 
     @classmethod
     def for_board(
@@ -85,12 +92,14 @@ class Wiring:
         temperature_c: float = 24.0,
         battery_mv: float = 3700.0,
         medium: Medium | None = None,
+        network: Network | None = None,
     ) -> Wiring:
         """Chips as board.toml has them. source: what shakes the accelerometer (default: a machine at a standstill).
 
         rate_hz: true sample clock of the accelerometer; default: the source's own rate if it has one (a recording is
         then delivered sample by sample), else a little beside the nominal one, as chips are. medium: the air its radio
         is in, as a station of its own (default: one where nobody else is); radio.station may be set before power-on.
+        network: whom a LoRaWAN modem reaches, nobody by default.
         """
         wiring = cls()
         spi: dict[SpiPins, SpiChip] = {}
@@ -117,9 +126,10 @@ class Wiring:
             max31865 = Max31865(temperature_c, ohm_at_0, float(_known(sensors.rtd_reference_ohm)))
             wiring.temperature = spi[_spi_pins(board, board.pins.temperature_cs)] = max31865
         if board.radio is not None:
-            power_chip = solder(wiring, spi, board.radio, medium)
+            power_chip = radio_wiring.solder(wiring, spi, board.radio, medium)
             if power_chip is not None:
                 i2c[axp.ADDRESS] = power_chip
+            modem_wiring.solder(wiring, board.radio, network)
         wiring.spi = spi
         if i2c:
             wiring.i2c = {I2cPins(_known(board.pins.i2c_scl), _known(board.pins.i2c_sda)): i2c}

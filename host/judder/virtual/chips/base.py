@@ -54,6 +54,19 @@ class OneWireChip(Protocol):
         """A read slot; 1 when the chip leaves the line alone."""
 
 
+class UartDevice(Protocol):
+    """Something with a UART of its own at the other end of the wires."""
+
+    def power_on(self) -> None:
+        """Supply voltage came (back), and board time starts at nought."""
+
+    def hear(self, data: bytes, start_us: float, baudrate: int) -> None:
+        """Characters from the processor at its speed, the first of them beginning at start_us."""
+
+    def speak(self, now_us: int, baudrate: int) -> bytes:
+        """Characters that have come to the processor by now, as it gets them at its speed; each once."""
+
+
 class AnalogSource(Protocol):
     """Something with a voltage."""
 

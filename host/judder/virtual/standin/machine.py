@@ -5,6 +5,7 @@ import struct
 import _bus
 import _clock
 import _wire
+from _uart import UART  # noqa: F401  the module's
 
 PWRON_RESET = 1
 HARD_RESET = 2

@@ -1,0 +1,36 @@
+"""LoRaWAN by a modem with AT commands: a RAK3172 or a Wio-E5 behind the same contract as every link.
+
+The modem does joining, keys, counters, ADR and receive windows; it is set to what the settings say when it differs,
+and keys are written and never told. What the modem keeps survives a deep sleep of the node as long as the modem has
+power: the node does not join again.
+
+DevEui is the setting dev_eui, or else the node's id, as with a radio of its own; the number printed on the modem counts
+only when somebody enters it as dev_eui.
+"""
+
+CHIPS = ("rak3172", "wioe5")
+
+
+def make(board, values: dict, node_id: bytes, random, say=None, state: bytes = b"", asleep_ms: int = 0):
+    """The link for a board whose RADIO_CHIP is one of CHIPS.
+
+    values: settings by name. random: n -> n random bytes. say: called with one line of text for the console.
+    state: what link.state() gave before a deep sleep of asleep_ms milliseconds, b"" after any other start.
+    """
+    import time
+
+    from node.link.modem import uart
+
+    wires = uart.Uart(
+        board.RADIO_UART_ID,
+        board.RADIO_TX,
+        board.RADIO_RX,
+        board.RADIO_BAUDRATE,
+        board.RADIO_RESET,
+        board.RADIO_ENABLE,
+    )
+    if board.RADIO_CHIP == "rak3172":
+        from node.link.modem.rak3172 import RAK3172 as kind
+    else:
+        from node.link.modem.wioe5 import WioE5 as kind
+    return kind(wires, values, node_id, random, time, say, state, asleep_ms)
