@@ -40,6 +40,7 @@ SETTINGS: dict[str, Any] = {
     "lorawan_rx1_delay_s": 1,
     "lorawan_rx2_data_rate": 15,
     "lorawan_rx2_hz": 0,
+    "lorawan_confirm": 0,
 }
 
 
@@ -148,10 +149,10 @@ class Bench:
         self.model.power_on()
         self.link = self.make()
 
-    def make(self, state: bytes = b"", asleep_ms: int = 0) -> Any:
+    def make(self, session: bytes = b"", asleep_ms: int = 0) -> Any:
         """A driver as after a start, or after a deep sleep."""
         return KINDS[self.kind][0](
-            self.wire, self.settings, NODE_ID, self.random, self.time, self.said.append, state, asleep_ms
+            self.wire, self.settings, NODE_ID, self.random, self.time, self.said.append, session, asleep_ms
         )
 
     def random(self, count: int) -> bytes:
@@ -190,11 +191,11 @@ class Bench:
 def message(kind: int = schema.HELLO, length: int | None = None) -> bytes:
     """Some message of that kind, exactly `length` bytes long."""
     if length is None:
-        return codec.encode(kind, [500, 12600, 3, 1, 77] if kind == schema.HELLO else [1, 2, 3, 4, 5])
+        return codec.encode(kind, [500, 12600, 3, 1, 77] if kind == schema.HELLO else [1, 2, 3, 4])
     head = bytes((0x98, 0x40, kind)) if length > 26 else bytes((0x80 | length - 1 & 0x1F, kind))
     return head + bytes(length - len(head))
 
 
 def command(tag: int) -> Downlink:
     """A COMMAND as the network sends it."""
-    return Downlink(schema.COMMAND + schema.FPORT_OFFSET, codec.encode(schema.COMMAND, [tag, {11: 30}]))
+    return Downlink(schema.COMMAND + schema.FPORT_OFFSET, codec.encode(schema.COMMAND, [tag, 0, 0, {11: 30}]))

@@ -11,11 +11,11 @@ only when somebody enters it as dev_eui.
 CHIPS = ("rak3172", "wioe5")
 
 
-def make(board, values: dict, node_id: bytes, random, say=None, state: bytes = b"", asleep_ms: int = 0):
+def make(board, values: dict, node_id: bytes, random, say=None, session: bytes = b"", asleep_ms: int = 0):
     """The link for a board whose RADIO_CHIP is one of CHIPS.
 
     values: settings by name. random: n -> n random bytes. say: called with one line of text for the console.
-    state: what link.state() gave before a deep sleep of asleep_ms milliseconds, b"" after any other start.
+    session: what link.session() gave before a deep sleep of asleep_ms milliseconds or a restart, b"" for nothing.
     """
     import time
 
@@ -33,4 +33,4 @@ def make(board, values: dict, node_id: bytes, random, say=None, state: bytes = b
         from node.link.modem.rak3172 import RAK3172 as kind
     else:
         from node.link.modem.wioe5 import WioE5 as kind
-    return kind(wires, values, node_id, random, time, say, state, asleep_ms)
+    return kind(wires, values, node_id, random, time, say, session, asleep_ms)

@@ -4,32 +4,15 @@
     ModemError: counted, told, down with a longer pause; Refusal: not counted, up again when the modem says
 
 A job is a generator that yields whenever it waits; every step runs it as far as it goes without waiting. The modem
-keeps keys, counters and session to itself. What the node has to know after a deep sleep is in state().
+keeps keys, counters and session to itself. What the node has to know after a deep sleep is in session().
 """
 
-import binascii
-import struct
-
-from judder_core import cbor, codec, schema
+from judder_core import schema
 from node.link import ACKED, FAILED, WAITING
 from node.link.backoff import Backoff
+from node.link.modem import region as regions
 from node.link.modem.at import At, JoinError, ModemError, Refusal
-
-# As the setting lorawan_region counts them.
-REGIONS = ("eu868", "us915", "au915", "as923-1", "as923-2", "as923-3", "as923-4", "in865")
-SUB_BANDS = ("us915", "au915")
-# Longest application payload by data rate (RP002-1.0.4 section 2, without repeater), where the modem cannot tell.
-# AU915 and AS923 are counted with the uplink dwell time of 400 ms in force, from data rate 2 on; below that a modem
-# is only when the network has lifted it.
-_DYNAMIC = (51, 51, 51, 115, 242, 242, 242, 242)
-_DWELL = (51, 51, 11, 53, 125, 242, 242, 242)
-_LIMITS = {"eu868": _DYNAMIC, "in865": _DYNAMIC, "us915": (11, 53, 125, 242, 242)}
-# Data rate below which such a region carries nothing while the dwell time is in force.
-_DWELL_DATA_RATE = 2
-# EIRP of TXPower 0 (RP002-1.0.4).
-_EIRP_DBM = {"us915": 30, "au915": 30, "in865": 30}
-# What LoRaMac-based modems take off the EIRP for their antenna, in 0.01 dB.
-_ASSUMED_GAIN_CDB = 215
+from node.link.modem.known import Known
 
 _BACKOFF_MS = (1000, 300000)
 # Six join requests a day in the end, which the limits of LoRaWAN 1.0.4 section 7 allow at any data rate.
@@ -45,38 +28,37 @@ _STRIKES = 3
 _DOWNLINKS = 4
 LONGEST_BYTES = 242
 
-_STATE = "<BBBBII"
-_STATE_VERSION = 1
-_CONFIGURED = 1
-_JOINED = 2
+# Setting lorawan_confirm.
+_CONFIRM_ALARMS = 1
+_CONFIRM_ALL = 2
 
 
 class Modem:
     """uart: of uart.py. values: settings by name. node_id: 8 bytes, the DevEUI where the setting names none.
 
-    random: n -> n random bytes. time: MicroPython's. say: called with one line of text for the console. state: what
-    state() gave before a deep sleep of asleep_ms, b"" after any other start.
+    random: n -> n random bytes. time: MicroPython's. say: called with one line of text for the console. session: what
+    session() gave before a deep sleep of asleep_ms or a restart, b"" where nothing is known.
 
-    version: firmware of the modem, "" until it is known. joins, join_failures, restarts, waits: counts for HELLO.
+    version: firmware of the modem, "" until it is known.
     """
 
     CHIP = ""
+    linger_ms = 0
 
-    def __init__(self, uart, values: dict, node_id: bytes, random, time, say=None, state: bytes = b"", asleep_ms=0):
+    def __init__(self, uart, values: dict, node_id: bytes, random, time, say=None, session: bytes = b"", asleep_ms=0):
         self._uart = uart
         self._values = values
         self._time = time
         self._random = random
         self._say = say
         self._at = At(uart, time, self.on_line)
-        self.region = REGIONS[values["lorawan_region"]]
+        self.region = regions.REGIONS[values["lorawan_region"]]
         self.otaa = values["lorawan_activation"] == 0
         self.adr = values["lorawan_adr"] == 1
-        self.data_rate = values["lorawan_data_rate"]
-        if self.region[:2] == "as" or self.region == "au915":
-            self.data_rate = max(self.data_rate, _DWELL_DATA_RATE)
+        self.data_rate = regions.first_data_rate(self.region, values["lorawan_data_rate"])
         self.dev_eui = (values["dev_eui"] or node_id).hex().upper()
-        self._identity = self._fingerprint()
+        self.join_eui = (values["join_eui"] or bytes(8)).hex().upper()
+        self.known = Known(self.CHIP, self.dev_eui, values)
         self._backoff = Backoff(_BACKOFF_MS[0], _BACKOFF_MS[1], random)
         self._join_backoff = Backoff(_JOIN_BACKOFF_MS[0], _JOIN_BACKOFF_MS[1], random)
         self._job = None
@@ -84,29 +66,25 @@ class Modem:
         self._sending = False
         self._result = WAITING
         self._received = []
-        self._limit = payload_limit(self.region, self.data_rate)
+        self._limit = regions.payload_limit(self.region, self.data_rate)
         self._broken = None
         self._pause_ms = 0
         self._paused_at_ms = 0
         self._strikes = 0
-        self._join_tries = 0
-        self._unheard = 0
-        self._configured = False
-        self._joined = False
-        self._force = False
+        self._in_force = self._rssi_dbm = self._snr_qdb = None
         self.version = ""
         self.failures = 0
         self.refused = 0
-        self.joins = 0
-        self.join_failures = 0
-        self.restarts = 0
-        self.waits = 0
-        self._thaw(state, asleep_ms)
+        self.proofs = 0
+        self.fault = False
+        self._hold(self.known.thaw(session) - asleep_ms)
+        for _ in range(min(self.known.join_tries, 16)):
+            self._join_backoff.delay_ms()
 
     # --- the link's contract
 
     def ready(self) -> bool:
-        return self._up and self._job is None and not self._wait_ms()
+        return self._up and self._job is None and not self.pause_ms()
 
     def limit(self) -> int:
         return self._limit
@@ -115,14 +93,16 @@ class Modem:
         """On FPort kind + 1. A message sent again is a new uplink; its sequence number tells the host."""
         if not self.ready():
             return FAILED
+        kind = _kind(message)
+        confirm = self._values["lorawan_confirm"]
+        confirmed = confirmed or confirm == _CONFIRM_ALL or (confirm == _CONFIRM_ALARMS and kind == schema.ALARM)
         if len(message) > self._limit:
             self.failures += 1
             self._tell("a message of %d bytes is longer than %d" % (len(message), self._limit))
             return FAILED
-        port = codec.begin(cbor.Reader(message))[1] + schema.FPORT_OFFSET
         self._sending = True
         self._result = WAITING
-        self._job = self._uplink(port, message.hex().upper(), confirmed)
+        self._job = self._uplink(kind + schema.FPORT_OFFSET, message.hex().upper(), confirmed)
         return WAITING
 
     def outcome(self):
@@ -159,16 +139,37 @@ class Modem:
 
     def close(self) -> None:
         """Give up what is under way and let the modem sleep; the session stays with it."""
-        self._at.stop()
-        self._end_job(False)
-        if self._configured:
+        self._stop()
+        if self.known.configured:
             self.sleep()
 
-    def state(self) -> bytes:
-        """What a wake from deep sleep needs, at most 12 bytes; holds no key."""
-        flags = (_CONFIGURED if self._configured else 0) | (_JOINED if self._joined else 0)
-        tries = min(self._join_tries, 255)
-        return struct.pack(_STATE, _STATE_VERSION, flags, self._unheard, tries, self._identity, self._wait_ms())
+    def busy(self) -> bool:
+        """Joining, sending, or setting the modem up."""
+        return self._job is not None
+
+    def pause_ms(self) -> int:
+        """Left of the pause. One that is over is forgotten, before ticks wrap and it seems to lie ahead."""
+        if self._pause_ms:
+            left_ms = self._pause_ms - self._time.ticks_diff(self._time.ticks_ms(), self._paused_at_ms)
+            if left_ms > 0:
+                return left_ms
+            self._pause_ms = 0
+        return 0
+
+    def session(self) -> bytes:
+        """What a wake from deep sleep needs; holds no key."""
+        return self.known.freeze(self.pause_ms())
+
+    def report(self) -> tuple:
+        """For HELLO; without the frame counter, which the modem keeps to itself."""
+        return (
+            ("joins", self.known.joins & 0xFFFF),
+            ("join_failures", self.known.join_failures & 0xFFFF),
+            ("downlinks", self.known.downlinks),
+            ("data_rate", self._in_force),
+            ("rssi", self._rssi_dbm),
+            ("snr", self._snr_qdb),
+        )
 
     # --- for the two modems: start(), join(), transmit(), inquire(), reset() as jobs, sleep(), on_line(line)
 
@@ -202,7 +203,7 @@ class Modem:
 
     def lost(self) -> None:
         """The modem is not joined (any more)."""
-        self._joined = False
+        self.known.joined = False
         self._up = False
 
     def downlink(self, port: int, text: str) -> None:
@@ -211,31 +212,35 @@ class Modem:
             payload = bytes.fromhex(text)
         except ValueError:
             payload = b""
-        if not payload or len(payload) > LONGEST_BYTES or not 1 <= port <= 223 or len(self._received) >= _DOWNLINKS:
+        self.known.unheard = 0
+        self.proofs += 1
+        fits = 3 <= len(payload) <= LONGEST_BYTES and port == _kind(payload) + schema.FPORT_OFFSET
+        if not fits or len(self._received) >= _DOWNLINKS:
             self.refused += 1
             return
-        self._unheard = 0
+        self.known.downlinks += 1
         self._received.append(payload)
 
-    def power_step(self) -> int:
-        """How many steps of 2 dB below the region's EIRP the settings ask for."""
-        eirp_dbm = _EIRP_DBM.get(self.region, 16)
-        cap_dbm = min(self._values["lorawan_max_eirp_dbm"] or eirp_dbm, eirp_dbm)
-        over_cdb = (eirp_dbm - cap_dbm + self._values["antenna_gain_db"]) * 100 - _ASSUMED_GAIN_CDB
-        return max(0, (over_cdb + 199) // 200)
+    def reception(self, rssi_dbm: str, snr_db: str) -> None:
+        """As the modem prints them; what is no number, or none that can be, is left out."""
+        try:
+            rssi, snr = int(rssi_dbm), int(float(snr_db) * 4)
+        except (ValueError, OverflowError):
+            return
+        if -200 <= rssi <= 50 and -128 <= snr <= 127:
+            self._rssi_dbm = rssi
+            self._snr_qdb = snr
 
-    def power_dbm(self):
-        """Conducted power that stays below the EIRP asked for, None where neither limit nor antenna is special."""
-        if not self._values["lorawan_max_eirp_dbm"] and self._values["antenna_gain_db"] <= 2:
-            return None
-        eirp_dbm = _EIRP_DBM.get(self.region, 16)
-        return min(self._values["lorawan_max_eirp_dbm"] or eirp_dbm, eirp_dbm) - self._values["antenna_gain_db"]
+    def in_force(self, text: str):
+        """The data rate in force as the modem prints it: the number, None when it is none."""
+        self._in_force = int(text) if text.isdigit() and len(text) < 3 and int(text) < 16 else None
+        return self._in_force
 
     # --- jobs
 
     def _advance(self) -> None:
         if self._job is None:
-            if self._up or self._wait_ms():
+            if self._up or self.pause_ms():
                 return
             self._job = self._connect()
         try:
@@ -247,24 +252,25 @@ class Modem:
         if self._strikes and not self._strikes % _STRIKES:
             yield from self.reset()
         yield from self.start()
-        was_joined = self._joined and not self._force
-        yield from self.join(self._force)
-        self._joined = True
-        self._force = False
-        self._join_tries = 0
+        self.fault = False
+        was_joined = self.known.joined and not self.known.force
+        yield from self.join(self.known.force)
+        self.known.joined = True
+        self.known.force = False
+        self.known.join_tries = 0
         self._join_backoff.reset()
         yield from self.inquire()
         self._up = True
         self._backoff.reset()
         if not was_joined:
-            self.joins += 1
-            self._tell("joined as %s, firmware %s" % (self.dev_eui, self.version))
+            self.known.joins += 1
+            self.proofs += self.otaa
+            self._tell("joined as %s%s" % (self.dev_eui, self.version and ", firmware " + self.version))
 
     def _uplink(self, port: int, text: str, confirmed: bool):
         try:
             arrived = yield from self.transmit(port, text, confirmed)
         except Refusal as refusal:
-            self.waits += 1
             self._settle(False)
             self._hold(refusal.wait_ms)
             self._tell("%s; again in %d s" % (refusal, (self._pause_ms + 999) // 1000))
@@ -273,15 +279,16 @@ class Modem:
         if arrived:
             self._strikes = 0
             if confirmed:
-                self._unheard = 0
+                self.known.unheard = 0
+                self.proofs += 1
         else:
             self.failures += 1
-            if confirmed and self._up:
-                self._unheard += 1
-        if self._unheard >= _UNHEARD:
-            self._tell("%d confirmed messages without an answer: joining again" % self._unheard)
-            self._unheard = 0
-            self._force = True
+            if confirmed and self._up and self.otaa:
+                self.known.unheard += 1
+        if self.known.unheard >= _UNHEARD:
+            self._tell("%d confirmed messages without an answer: joining again" % self.known.unheard)
+            self.known.unheard = 0
+            self.known.force = True
             self.lost()
         if self._up:
             yield from self.inquire()
@@ -291,37 +298,37 @@ class Modem:
             self._sending = False
             self._result = ACKED if arrived else FAILED
 
-    def _end_job(self, arrived: bool) -> None:
-        self._settle(arrived)
+    def _stop(self) -> None:
+        """Give up what is under way."""
+        self._at.stop()
+        self._settle(False)
         if self._job is not None:
             self._job.close()
             self._job = None
         self._up = False
 
     def _fail(self, error: ModemError) -> None:
-        self._at.stop()
-        self._end_job(False)
+        self._stop()
         if isinstance(error, Refusal):
-            self.waits += 1
             self._hold(error.wait_ms)
         else:
             self.failures += 1
             if isinstance(error, JoinError):
-                self.join_failures += 1
-                self._join_tries += 1
+                self.known.join_failures += 1
+                self.known.join_tries += 1
                 self._hold(self._join_backoff.delay_ms())
             else:
                 self._strikes += 1
+                self.fault = True
                 self._hold(self._backoff.delay_ms() if error.wait_ms is None else error.wait_ms)
         self._tell("%s; next try in %d s" % (error, (self._pause_ms + 999) // 1000))
 
     def restarted(self) -> None:
         """The modem said that it has just started. Before it is set up that is only natural."""
-        if not self._configured:
+        if not self.known.configured:
             return
-        self.restarts += 1
         self.lost()
-        self._configured = False
+        self.known.configured = False
         self._broken = ModemError("it restarted by itself: power supply?")
 
     # --- time
@@ -330,60 +337,14 @@ class Modem:
         self._pause_ms = min(max(ms, 0), _JOIN_BACKOFF_MS[1])
         self._paused_at_ms = self._time.ticks_ms()
 
-    def _wait_ms(self) -> int:
-        """Left of the pause. One that is over is forgotten, before ticks wrap and it seems to lie ahead."""
-        if self._pause_ms:
-            left_ms = self._pause_ms - self._time.ticks_diff(self._time.ticks_ms(), self._paused_at_ms)
-            if left_ms > 0:
-                return left_ms
-            self._pause_ms = 0
-        return 0
-
-    # --- what survives deep sleep
-
-    def _fingerprint(self) -> int:
-        """Of everything the modem was set to: another one means to set it anew."""
-        values = self._values
-        parts = [self.CHIP, self.region, self.dev_eui, str(self.data_rate)]
-        for name in ("join_eui", "app_key", "dev_addr", "nwk_s_key", "app_s_key"):
-            parts.append(values[name].hex())
-        for name in (
-            "mode",
-            "lorawan_activation",
-            "lorawan_sub_band",
-            "lorawan_adr",
-            "lorawan_max_eirp_dbm",
-            "antenna_gain_db",
-            "lorawan_rx1_delay_s",
-            "lorawan_rx2_data_rate",
-            "lorawan_rx2_hz",
-        ):
-            parts.append(str(values[name]))
-        return binascii.crc32(" ".join(parts).encode()) & 0xFFFFFFFF
-
-    def _thaw(self, state: bytes, asleep_ms: int) -> None:
-        if len(state) != struct.calcsize(_STATE):
-            return
-        version, flags, unheard, tries, identity, wait_ms = struct.unpack(_STATE, state)
-        if version != _STATE_VERSION or identity != self._identity:
-            return
-        self._configured = bool(flags & _CONFIGURED)
-        self._joined = bool(flags & _JOINED)
-        self._unheard = unheard
-        self._join_tries = tries
-        for _ in range(min(tries, 16)):
-            self._join_backoff.delay_ms()
-        self._hold(wait_ms - asleep_ms)
-
     def _tell(self, text: str) -> None:
         if self._say is not None:
             self._say("modem: %s: %s" % (self.CHIP, text))
 
 
-def payload_limit(region: str, data_rate: int) -> int:
-    """Longest application payload in bytes; for a data rate that is none of the region's, the shortest there is."""
-    limits = _LIMITS.get(region, _DWELL)
-    return limits[data_rate] if 0 <= data_rate < len(limits) else min(limits)
+def _kind(message: bytes) -> int:
+    """Of a message of the contract, at least three bytes long."""
+    return message[1] if message[0] < 0x98 else message[2]
 
 
 def wait_in(text: str) -> int:

@@ -12,9 +12,10 @@ What surprises:
 """
 
 from node.link.modem import driver
+from node.link.modem import region as regions
 from node.link.modem.at import MORE, JoinError, ModemError, Refusal
 
-# AT+BAND, manual; the order of driver.REGIONS.
+# AT+BAND, manual; the order of region.REGIONS.
 _BANDS = (4, 5, 6, 8, 9, 10, 11, 3)
 _OK = "OK"
 _UNKNOWN = "AT_COMMAND_NOT_FOUND"
@@ -50,7 +51,7 @@ class RAK3172(driver.Modem):
     def start(self):
         """Find it, and set it to what the settings say unless that was done before the node slept."""
         yield from self._find()
-        if self._configured:
+        if self.known.configured:
             return
         self._confirms = None
         yield from self._version()
@@ -58,12 +59,12 @@ class RAK3172(driver.Modem):
         for name, wanted, what, needed in self._wanted():
             changed = yield from self._set(name, wanted, what, needed)
             if changed and needed:
-                self._force = True
-        self._configured = True
+                self.known.force = True
+        self.known.configured = True
 
     def join(self, force: bool):
         """Unless it is joined already."""
-        if not force or not self.otaa:
+        if not force:
             joined = yield from self._get("NJS")
             if joined == "1":
                 return
@@ -76,7 +77,7 @@ class RAK3172(driver.Modem):
         if status == _BUSY:
             raise self._refusal()
         if status == _OTHER_MODE:
-            self._configured = False
+            self.known.configured = False
         if status != _OK:
             raise ModemError("join refused: %s" % status)
         self._busy = 0
@@ -108,29 +109,30 @@ class RAK3172(driver.Modem):
         if status == _BUSY:
             raise self._refusal()
         if status == _NOT_JOINED:
-            self._force = True
-            self._configured = False
+            self.known.force = True
+            self.known.configured = False
             self.lost()
             return False
         if status == _PARAMETER:
             self._too_long += 1
             return False
         if status == _OTHER_MODE:
-            self._configured = False
+            self.known.configured = False
         raise ModemError("message refused: %s" % status)
 
     def inquire(self):
         """The data rate in force decides how long a message may be."""
         value = yield from self._get("DR")
-        if value is not None and value.isdigit():
-            limit = driver.payload_limit(self.region, int(value))
+        data_rate = self.in_force(value or "")
+        if data_rate is not None:
+            limit = regions.payload_limit(self.region, data_rate)
             if self._too_long > 1:
                 limit -= _FOPTS_BYTES
             self._limit = max(limit, _SHORTEST)
 
     def reset(self):
         """By its reset pin where the board has one, else by command."""
-        self._configured = False
+        self.known.configured = False
         self._booting = True
         if not self._uart.reset():
             yield from self.ask("ATZ", self._status, 500, 1, b"\r\n")
@@ -176,14 +178,14 @@ class RAK3172(driver.Modem):
         """(command, value, setting or what it is, whether it cannot do without), in the order to set them."""
         values = self._values
         rows = [
-            ("BAND", str(_BANDS[driver.REGIONS.index(self.region)]), "lorawan_region", True),
+            ("BAND", str(_BANDS[values["lorawan_region"]]), "lorawan_region", True),
             ("NJM", "1" if self.otaa else "0", "lorawan_activation", True),
             ("CLASS", "A", "class A", False),
             ("PNM", "1", "public network", False),
         ]
         if self.otaa:
             rows.append(("DEVEUI", self.dev_eui, "dev_eui", True))
-            rows.append(("APPEUI", values["join_eui"].hex().upper(), "join_eui", True))
+            rows.append(("APPEUI", self.join_eui, "join_eui", True))
             rows.append(("APPKEY", values["app_key"].hex().upper(), "app_key", True))
         else:
             rows.append(("DEVADDR", values["dev_addr"].hex().upper(), "dev_addr", True))
@@ -194,7 +196,7 @@ class RAK3172(driver.Modem):
                 rows.append(("RX2DR", str(values["lorawan_rx2_data_rate"]), "lorawan_rx2_data_rate", False))
             if values["lorawan_rx2_hz"]:
                 rows.append(("RX2FQ", str(values["lorawan_rx2_hz"]), "lorawan_rx2_hz", False))
-        if self.region in driver.SUB_BANDS:
+        if self.region in regions.SUB_BANDS:
             band = values["lorawan_sub_band"]
             rows.append(("MASK", "%04X" % (1 << band - 1 if band else 0xFF), "lorawan_sub_band", True))
         rows.append(("ADR", "1" if self.adr else "0", "lorawan_adr", False))
@@ -203,7 +205,8 @@ class RAK3172(driver.Modem):
         # Our own outbox sends again, with the age of that moment.
         rows.append(("RETY", "0", "retransmissions", False))
         rows.append(("DCS", "1", "duty cycle", False))
-        rows.append(("TXP", str(self.power_step()), "lorawan_max_eirp_dbm", False))
+        step = regions.power_step(self.region, values["lorawan_max_eirp_dbm"], values["antenna_gain_db"])
+        rows.append(("TXP", str(step), "lorawan_max_eirp_dbm", False))
         # Level 1: either of its UARTs wakes it.
         rows.append(("LPMLVL", "1", "low power", False))
         rows.append(("LPM", "1" if values["mode"] == 0 else "0", "low power", False))
@@ -239,7 +242,7 @@ class RAK3172(driver.Modem):
             if status == _OK:
                 return self._value
             if status == _OTHER_MODE and name != "NWM":
-                self._configured = False
+                self.known.configured = False
                 raise ModemError("in point-to-point mode")
         return None
 
@@ -296,6 +299,7 @@ class RAK3172(driver.Modem):
         if text.startswith("RX_"):
             parts = text.split(":")
             if len(parts) == 6 and parts[3] == "UNICAST" and parts[4].isdigit() and len(parts[4]) < 4:
+                self.reception(parts[1], parts[2])
                 self.downlink(int(parts[4]), parts[5])
             else:
                 self.refused += 1

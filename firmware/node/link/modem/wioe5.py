@@ -14,6 +14,7 @@ What surprises:
 """
 
 from node.link.modem import driver
+from node.link.modem import region as regions
 from node.link.modem.at import MORE, JoinError, ModemError, Refusal
 
 # Table 2-1 of the specification.
@@ -68,7 +69,7 @@ class WioE5(driver.Modem):
     def start(self):
         """Find it, and set it to what the settings say unless that was done before the node slept."""
         yield from self._find()
-        if self._configured:
+        if self.known.configured:
             return
         self._port = None
         self.version = yield from self._value("VER")
@@ -76,12 +77,12 @@ class WioE5(driver.Modem):
             raise ModemError("knows no region %s, only as923-1" % self.region, driver.LONG_MS)
         yield from self._settings()
         # Whether the keys it had were these it cannot say.
-        self._force = self.otaa
-        self._configured = True
+        self.known.force = self.otaa
+        self.known.configured = True
 
     def join(self, force: bool):
         """Unless it is joined already; without force it is asked only when it was not before the node slept."""
-        if not self.otaa or (self._joined and not force):
+        if not self.otaa or (self.known.joined and not force):
             return
         if self.adr:
             # Where the join begins; from then on the network decides.
@@ -94,7 +95,7 @@ class WioE5(driver.Modem):
         if self._has("Join failed"):
             self._busy = 0
             raise JoinError("no answer to the join request")
-        self._configured = False
+        self.known.configured = False
         raise ModemError("join refused: %s" % self._last())
 
     def transmit(self, port: int, text: str, confirmed: bool):
@@ -110,18 +111,19 @@ class WioE5(driver.Modem):
             self._busy = 0
             return self._has("ACK Received") if confirmed else True
         if self._has("Please join network first"):
-            self._force = True
-            self._configured = False
+            self.known.force = True
+            self.known.configured = False
             self.lost()
             return False
         if self._has("Length error") or self._has("DR error"):
             return False
         self._refuse()
-        self._configured = False
+        self.known.configured = False
         raise ModemError("message refused: %s" % self._last())
 
     def inquire(self):
         """How long the next message may be. When answers of the MAC leave no room for one they go out first."""
+        yield from self._data_rate()
         for _ in range(3):
             value = yield from self._value("LW", "=LEN")
             digits = value.split(",")[-1].strip()
@@ -136,7 +138,7 @@ class WioE5(driver.Modem):
 
     def reset(self):
         """By its reset pin where the board has one, else by command."""
-        self._configured = False
+        self.known.configured = False
         if not self._uart.reset():
             yield from self._run("RESET", "", 1000)
         yield from self.pause(2000)
@@ -178,14 +180,14 @@ class WioE5(driver.Modem):
             yield from self._write("DR", wanted, "lorawan_region", True)
         if self.otaa:
             yield from self._identify("DevEui", self.dev_eui, "dev_eui")
-            yield from self._identify("AppEui", values["join_eui"].hex().upper(), "join_eui")
+            yield from self._identify("AppEui", self.join_eui, "join_eui")
             yield from self._key("APPKEY", values["app_key"], "app_key")
         else:
             yield from self._identify("DevAddr", values["dev_addr"].hex().upper(), "dev_addr")
             yield from self._key("NWKSKEY", values["nwk_s_key"], "nwk_s_key")
             yield from self._key("APPSKEY", values["app_s_key"], "app_s_key")
         yield from self._set("CLASS", "A", "class A")
-        if self.region in driver.SUB_BANDS:
+        if self.region in regions.SUB_BANDS:
             band = values["lorawan_sub_band"]
             channels = "%d-%d,%d" % (8 * band - 8, 8 * band - 1, 63 + band) if band else "0-71"
             yield from self._write("CH", "NUM," + channels, "lorawan_sub_band", True)
@@ -195,8 +197,9 @@ class WioE5(driver.Modem):
         yield from self._set("REPT", "1", "repetitions")
         for what in ("NET", "DC", "JDC"):
             yield from self._write("LW", what + ",ON", "AT+LW=" + what, False)
-        if self.power_dbm() is not None:
-            yield from self._write("POWER", str(self.power_dbm()), "lorawan_max_eirp_dbm", False)
+        power_dbm = regions.power_dbm(self.region, values["lorawan_max_eirp_dbm"], values["antenna_gain_db"])
+        if power_dbm is not None:
+            yield from self._write("POWER", str(power_dbm), "lorawan_max_eirp_dbm", False)
         if not self.otaa:
             delay_ms = 1000 * values["lorawan_rx1_delay_s"]
             yield from self._write("DELAY", "RX1,%d" % delay_ms, "lorawan_rx1_delay_s", False)
@@ -213,8 +216,8 @@ class WioE5(driver.Modem):
         self._name = "DR"
         self._rate = self._band = ""
         before = self.heard()
-        reply = yield from self.ask("AT+DR", self._rates, 1500)
-        if reply is None:
+        yield from self.ask("AT+DR", self._rates, 1500)
+        if not self._rate:
             raise self.silence(before)
         return self._rate, self._band
 
@@ -309,6 +312,9 @@ class WioE5(driver.Modem):
             self._received_line(reply)
         elif reply == "MULTICAST":
             self._multicast = True
+        elif reply.startswith("RXWIN"):
+            words = reply.split()
+            self.reception(words[2].rstrip(",") if len(words) > 4 else "", words[-1])
         return MORE if begins and begins[0] not in _ENDS and len(self._seen) < 40 else reply
 
     def _rates(self, text: str):
@@ -319,6 +325,7 @@ class WioE5(driver.Modem):
         words = reply.split()
         if words[0].startswith("DR"):
             self._rate = words[0]
+            self.in_force(words[-1].strip("DR)"))
         elif len(words) > 1:
             self._band = words[0]
         return reply if self._rate and self._band else MORE
