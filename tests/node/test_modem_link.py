@@ -103,10 +103,7 @@ def test_a_confirmed_downlink_is_answered_and_more_is_fetched(kind: str) -> None
     bench.idle(20)
     assert bench.link.poll() == [first.payload]
     # The next message goes out whatever the modem did by itself meanwhile.
-    for _ in range(10):
-        bench.run(bench.link.ready)
-        if bench.send(message(schema.ALARM)):
-            break
+    bench.deliver(message(schema.ALARM))
     assert bench.network.messages == [(1, message()), (3, message(schema.ALARM))]
 
 
@@ -245,10 +242,7 @@ def test_a_modem_that_lost_power_while_the_node_slept_joins_again(kind: str) -> 
     bench.time.sleep_ms(3_600_000)
     bench.model.reset(bench.time.now_us - 1_000_000)
     bench.link = bench.make(session, 3_600_000)
-    for _ in range(20):
-        bench.run(bench.link.ready)
-        if bench.send(message()):
-            break
+    bench.deliver(message())
     assert bench.network.messages == [(1, message())]
     assert len(bench.network.joins) == 2
 

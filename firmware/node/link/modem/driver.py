@@ -196,9 +196,9 @@ class Modem:
     def silence(self, heard_before: int) -> ModemError:
         """The error for a modem that does not answer, by whether anything has come since."""
         if self._at.heard != heard_before:
-            why = "what comes is no answer: another speed, or other firmware than AT commands?"
+            why = "what comes is none: another speed, or other firmware than AT commands?"
         else:
-            why = "is it powered, and are the wires crossed?"
+            why = "is it powered, wired, and set to this speed?"
         return ModemError("no answer on %s; %s" % (self._uart.name, why))
 
     def lost(self) -> None:

@@ -52,7 +52,14 @@ class RAK3172(driver.Modem):
         """Find it, and set it to what the settings say unless that was done before the node slept."""
         yield from self._find()
         if self.known.configured:
-            return
+            if not self.known.joined:
+                return
+            joined = yield from self._get("NJS")
+            if joined == "1":
+                return
+            # It was without power meanwhile, or is another one.
+            self.lost()
+            self.known.configured = False
         self._confirms = None
         yield from self._version()
         yield from self._mode()

@@ -63,6 +63,7 @@ class WioE5(driver.Modem):
         self._multicast = False
         self._busy = 0
         super().__init__(*arguments, **named)
+        self._mode = "LWOTAA" if self.otaa else "LWABP"
 
     # --- jobs
 
@@ -70,7 +71,12 @@ class WioE5(driver.Modem):
         """Find it, and set it to what the settings say unless that was done before the node slept."""
         yield from self._find()
         if self.known.configured:
-            return
+            mode = yield from self._value("MODE")
+            if mode == self._mode:
+                return
+            # It has lost its settings, or is another one.
+            self.lost()
+            self.known.configured = False
         self._port = None
         self.version = yield from self._value("VER")
         if self.region[:5] == "as923" and self.region != "as923-1":
@@ -170,9 +176,8 @@ class WioE5(driver.Modem):
     def _settings(self):
         values = self._values
         mode = yield from self._value("MODE")
-        wanted = "LWOTAA" if self.otaa else "LWABP"
-        if mode != wanted:
-            yield from self._write("MODE", wanted, "lorawan_activation", True)
+        if mode != self._mode:
+            yield from self._write("MODE", self._mode, "lorawan_activation", True)
         # Setting the band resets channels and everything that belongs to them, so only when it is another one.
         _rate, band = yield from self._data_rate()
         wanted = "AS923" if self.region == "as923-1" else self.region.upper()
