@@ -80,14 +80,12 @@ class At:
         """A command is under way."""
         return self._judge is not None
 
-    def work(self) -> bool:
-        """Write and read what can be done now. True when something came in or the command ended."""
+    def work(self) -> None:
+        """Write and read what can be done now."""
         self._write()
-        came = self._read()
+        self._read()
         if self._judge is not None and self._time.ticks_diff(self._time.ticks_ms(), self._since_ms) >= self._within_ms:
             self.stop()
-            return True
-        return came
 
     # --- inside
 
@@ -96,7 +94,7 @@ class At:
             taken = self._uart.write(self._out)
             self._out = self._out[taken:] if taken else self._out
 
-    def _read(self) -> bool:
+    def _read(self) -> None:
         chunk = self._chunk
         total = 0
         while total < _GULP_BYTES:
@@ -113,7 +111,6 @@ class At:
         elif (self._length or self._damaged) and self._time.ticks_diff(now_ms, self._last_ms) > _STALE_MS:
             self._damaged = True
             self._end()
-        return total > 0
 
     def _byte(self, value: int) -> None:
         if value == 10 or value == 13:

@@ -121,7 +121,7 @@ class Modem:
         before = (self._result, self.ready(), len(self._received))
         while True:
             try:
-                came = self._at.work()
+                self._at.work()
                 if self._broken is not None:
                     error = self._broken
                     self._broken = None
@@ -130,12 +130,9 @@ class Modem:
             except ModemError as error:
                 self._fail(error)
             left_ms = wait_ms - self._time.ticks_diff(self._time.ticks_ms(), began_ms)
-            if before != (self._result, self.ready(), len(self._received)):
+            if left_ms <= 0 or before != (self._result, self.ready(), len(self._received)):
                 return
-            if left_ms > 0:
-                self._time.sleep_ms(min(left_ms, _LOOK_MS))
-            elif not came:
-                return
+            self._time.sleep_ms(min(left_ms, _LOOK_MS))
 
     def close(self) -> None:
         """Give up what is under way and let the modem sleep; the session stays with it."""

@@ -37,6 +37,7 @@ class RAK3172(driver.Modem):
     CHIP = "RAK3172"
 
     def __init__(self, *arguments, **named):
+        self._asked = ""
         self._value = None
         self._event = None
         self._restriction = ""
@@ -245,6 +246,7 @@ class RAK3172(driver.Modem):
         """The value of a setting, None when the modem does not know it."""
         for _ in range(2):
             self._value = None
+            self._asked = name
             status = yield from self._do("AT+%s=?" % name, 1000)
             if status == _OK:
                 return self._value
@@ -289,7 +291,10 @@ class RAK3172(driver.Modem):
         if text.startswith("AT_"):
             return text
         if text.startswith("AT+") and "=" in text:
-            self._value = text.split("=", 1)[1]
+            name, value = text[3:].split("=", 1)
+            # A late answer may hold a key.
+            if name == self._asked:
+                self._value = value
             return MORE
         return None
 
