@@ -133,6 +133,24 @@ def test_the_real_firmware_fits_every_board() -> None:
         assert [path for path, _size in made.files["vfs"]] == ["boot.py", "main.py"]
 
 
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("esp32-generic", set()),
+        ("esp32-generic-rak3172", {"modem"}),
+        ("heltec-v3", {"lorawan", "radio"}),
+        ("lilygo-t3-v16", {"lorawan", "radio"}),
+    ],
+)
+def test_a_board_gets_the_way_to_lorawan_that_it_has(name: str, ways: set[str], tmp_path: Path) -> None:
+    everything = {path for path, _size in build.compile_tree("xtensawin", tmp_path)}
+    there = {path for path, _size in build.compile_tree("xtensawin", tmp_path, boards.load(name))}
+    left_out = everything - there
+    ways_out = {"lorawan", "radio", "modem"} - ways
+    assert {path.split("/")[2] for path in left_out} == ways_out
+    assert all(f"node/link/{way}/__init__.mpy" in (there if way in ways else left_out) for way in ways | ways_out)
+
+
 def test_a_folder_that_is_no_firmware_tree_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder judder_core"):
         build.compile_tree("xtensawin", tmp_path / "out", firmware=tmp_path)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import judder
-from judder.device import assets
+from judder.device import assets, radio_parts
 from judder.device.boards import Board, Radio
 from judder.errors import InputError
 
@@ -39,11 +39,14 @@ def compile_tree(
 ) -> list[tuple[str, int]]:
     """Compile the application into `destination`; returns (path relative to it, size in bytes), sorted by path.
 
-    With a board, its constants go in as `board.mpy`. firmware: another tree than the one that came with Judder.
+    With a board, its constants go in as `board.mpy`, and what it has no use for stays out. firmware: another tree
+    than the one that came with Judder.
     """
     firmware = assets.firmware() if firmware is None else firmware
     jobs = [(relative, _for_node(relative, path.read_text(encoding="utf-8"))) for relative, path in _sources(firmware)]
     if board is not None:
+        out = radio_parts.left_out(None if board.radio is None else board.radio.chip)
+        jobs = [job for job in jobs if job[0].parent.as_posix() not in out]
         jobs.append((Path("board.py"), board_module(board)))
 
     def run(job: tuple[Path, str]) -> tuple[str, int]:

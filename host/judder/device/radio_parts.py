@@ -15,26 +15,42 @@ PIN_KEYS = (*INPUTS, *OUTPUTS)
 _SPI = ("spi_id", "sck", "mosi", "miso", "cs", "reset")
 _POWER = ("enable", "pmu")
 _UART = ("uart_id", "tx", "rx")
+_RADIO_PACKAGES = ("node/link/lorawan", "node/link/radio")
+_MODEM_PACKAGES = ("node/link/modem",)
 
 
 @dataclass(frozen=True)
 class Part:
-    """required, optional: keys of [radio] besides chip. baudrate: of a modem as it comes from its maker."""
+    """required, optional: keys of [radio] besides chip. packages: folders of firmware that boards with it alone need.
+    baudrate: of a modem as it comes from its maker.
+    """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    packages: tuple[str, ...]
     baudrate: int | None = None
 
 
 PARTS: Mapping[str, Part] = {
     "sx1262": Part(
-        (*_SPI, "busy", "dio1"), ("tcxo_mv", "dio2_switch", "switch_rx", "switch_tx", "pa_gain_db", *_POWER)
+        (*_SPI, "busy", "dio1"),
+        ("tcxo_mv", "dio2_switch", "switch_rx", "switch_tx", "pa_gain_db", *_POWER),
+        _RADIO_PACKAGES,
     ),
     # Without DIO1 the end of an empty window is asked for over SPI.
-    "sx1276": Part((*_SPI, "dio0"), ("dio1", "tcxo_mv", "switch_rx", "switch_tx", "pa_gain_db", *_POWER)),
-    "rak3172": Part(_UART, ("baudrate", "reset", *_POWER), 115_200),
-    "wioe5": Part(_UART, ("baudrate", "reset", *_POWER), 9600),
+    "sx1276": Part(
+        (*_SPI, "dio0"), ("dio1", "tcxo_mv", "switch_rx", "switch_tx", "pa_gain_db", *_POWER), _RADIO_PACKAGES
+    ),
+    # No PMU: the driver of a modem has no way to one.
+    "rak3172": Part(_UART, ("baudrate", "reset", "enable"), _MODEM_PACKAGES, 115_200),
+    "wioe5": Part(_UART, ("baudrate", "reset", "enable"), _MODEM_PACKAGES, 9600),
 }
+
+
+def left_out(chip: str | None) -> frozenset[str]:
+    """Folders of firmware that a board with this chip (None: without any) has no use for, and no room in flash."""
+    everything = frozenset(package for part in PARTS.values() for package in part.packages)
+    return everything if chip is None else everything - frozenset(PARTS[chip].packages)
 
 
 def needs(radio: Mapping[str, object]) -> list[tuple[str, str]]:
