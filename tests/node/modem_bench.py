@@ -9,7 +9,7 @@ from typing import Any
 from chips import Time
 
 from judder.virtual.modems.model import Model, character_us
-from judder.virtual.modems.network import Answer, Downlink, Identity, Session, Uplink
+from judder.virtual.modems.network import Answer, Downlink, Identity, Prompt, Session, Uplink
 from judder.virtual.modems.rak3172 import Rak3172
 from judder.virtual.modems.wioe5 import WioE5 as WioE5Model
 from judder_core import codec, schema
@@ -141,7 +141,7 @@ class Bench:
         self.kind = kind
         self.time = Time()
         self.network = Table() if network is None else network
-        self.model = KINDS[kind][1](self.network) if model is None else model
+        self.model = KINDS[kind][1](Prompt(self.network)) if model is None else model
         self.wire = Wire(self.model, self.time, baudrate or self.model.baudrate, chunk, take)
         self.settings = {**SETTINGS, **(settings or {})}
         self.said: list[str] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from modem_bench import APP_KEY, JOIN_EUI, KINDS, NODE_ID, Bench, Table, message
 
-from judder.virtual.modems.network import Answer
+from judder.virtual.modems.network import Answer, Prompt
 from judder_core import schema
 
 both = pytest.mark.parametrize("kind", list(KINDS))
@@ -96,7 +96,7 @@ def test_a_restart_is_told() -> None:
 @both
 def test_busy_for_ever_ends_in_a_reset(kind: str) -> None:
     bench = joined(kind)
-    bench.model.station.busy_until_us = 10**15
+    bench.model.station.busy = True
     starts, commands = bench.model.starts, len(bench.wire.commands())
     sent = 0
     while bench.model.starts == starts:
@@ -113,7 +113,7 @@ def test_busy_for_ever_ends_in_a_reset(kind: str) -> None:
 def test_the_reset_pin_is_used_where_there_is_one(kind: str) -> None:
     bench = joined(kind)
     bench.wire.reset_pin = True
-    bench.model.station.busy_until_us = 10**15
+    bench.model.station.busy = True
     starts = bench.model.starts
     while bench.model.starts == starts:
         bench.run(bench.link.ready, 400)
@@ -133,7 +133,7 @@ def test_duty_cycle_is_waited_for_and_no_failure(kind: str) -> None:
     assert bench.send(second) is False
     assert bench.link.failures == failures
     wait_s = bench.link.pause_ms() / 1000
-    assert wait_s == pytest.approx((bench.model.station._free_us - bench.time.now_us) / 1e6, abs=0.1)
+    assert wait_s == pytest.approx((bench.model.station.free_us - bench.time.now_us) / 1e6, abs=0.1)
     assert 60 < wait_s < 70, "99 times an air-time of 0.68 s"
     assert bench.said[-1] == f"modem: {bench.link.CHIP}: duty cycle; again in {-int(-wait_s // 1)} s"
     commands = len(bench.wire.commands())
@@ -267,7 +267,7 @@ def test_another_modem_of_the_same_kind_in_its_place(kind: str) -> None:
     session = bench.link.session()
     bench.link.close()
     bench.time.sleep_ms(600_000)
-    bench.model.__init__(bench.network)
+    bench.model.__init__(Prompt(bench.network))
     bench.model.power_on()
     bench.model.advance(bench.time.now_us)
     bench.link = bench.make(session, 600_000)

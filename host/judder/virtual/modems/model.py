@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable
 from functools import partial
 
-from judder.virtual.modems.network import Network, Silence
+from judder.virtual.modems.network import Network, Prompt
 
 BITS = 10  # start, 8 data, stop
 
@@ -34,7 +34,7 @@ class Model:
 
     def __init__(self, baudrate: int, network: Network | None = None) -> None:
         self.baudrate = baudrate
-        self.network: Network = network or Silence()
+        self.network: Network = network or Prompt()
         self.supplies: dict[int, bool] = {}
         self.present = True
         self.damage: Callable[[bytes], bytes] | None = None

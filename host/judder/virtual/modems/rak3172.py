@@ -77,7 +77,7 @@ class Rak3172(Model):
         self.mode = "1"
         self.writes = 0
         self.starts = 0
-        self.station = Station(self.network)
+        self.station = Station(self.network, self)
         self._buffer = bytearray()
         self._booting = True
         self._heard_us = 0
@@ -168,7 +168,7 @@ class Rak3172(Model):
             return self._value(name, self.settings[name])
         if argument is None or name in self.refuses or re.fullmatch(_SETTINGS[name][1], argument) is None:
             return "AT_PARAM_ERROR"
-        if self.station.busy(self.now_us) and name not in ("CFM", "RETY", "LPM", "LPMLVL"):
+        if self.station.busy and name not in ("CFM", "RETY", "LPM", "LPMLVL"):
             return "AT_BUSY_ERROR"
         if name == "MASK" and argument == "0000":
             argument = "00FF"
@@ -192,6 +192,7 @@ class Rak3172(Model):
             station.set_data_rate(next(rate for rate in range(6) if station.valid(rate)))
         station.adr = settings["ADR"] == "1"
         station.duty_cycle = settings["DCS"] == "1"
+        station.channels = _channels(int(settings["MASK"], 16)) if region in _SUB_BAND_REGIONS else ()
         if settings["NJM"] == "0" and station.session is None:
             station.session = self._personalised()
 
@@ -241,25 +242,24 @@ class Rak3172(Model):
         if self.settings["NJM"] == "0":
             self.station.session = self._personalised()
             return "OK"
-        if self.station.busy(self.now_us):
+        if self.station.busy:
             return "AT_BUSY_ERROR"
         dev_eui, join_eui, app_key = self._bytes("DEVEUI", "APPEUI", "APPKEY")
         try:
-            identity = Identity(dev_eui, join_eui, app_key, self.station.region)
-            done_us, session = self.station.join(identity, self.now_us)
+            self.station.join(
+                Identity(dev_eui, join_eui, app_key, self.station.region, self.station.channels), self._join_done
+            )
         except Restricted as restricted:
             self.say(f"Restricted_Wait_{restricted.wait_ms}_ms\r\n")
             return "AT_BUSY_ERROR"
         except NotPossible:
             return "AT_ERROR"
-        self.at(done_us, lambda: self._join_done(session))
         return "OK"
 
     def _join_done(self, session: Session | None) -> None:
         if session is None:
             self.say("+EVT:JOIN_FAILED_RX_TIMEOUT\r\n")
             return
-        self.station.joined(session)
         self.say("+EVT:JOINED\r\n")
 
     def _send(self, argument: str | None) -> str:
@@ -268,7 +268,7 @@ class Rak3172(Model):
             return "AT_PARAM_ERROR"
         if self.station.session is None:
             return "AT_NO_NETWORK_JOINED"
-        if self.station.busy(self.now_us):
+        if self.station.busy:
             return "AT_BUSY_ERROR"
         payload = bytes.fromhex(digits)
         fits = len(payload) <= self.station.limit()
@@ -277,13 +277,12 @@ class Rak3172(Model):
 
     def _uplink(self, port: int | None, payload: bytes, confirmed: bool = False) -> str:
         try:
-            done_us, answer = self.station.uplink(port, payload, confirmed, self.now_us)
+            self.station.uplink(port, payload, confirmed, lambda answer: self._uplink_done(confirmed, answer))
         except Restricted as restricted:
             self.say(f"Restricted_Wait_{restricted.wait_ms}_ms\r\n")
             return "AT_BUSY_ERROR"
         except NotPossible:
             return "AT_ERROR"
-        self.at(done_us, lambda: self._uplink_done(confirmed, answer))
         return "OK"
 
     def _uplink_done(self, confirmed: bool, answer: Answer) -> None:
@@ -300,3 +299,9 @@ class Rak3172(Model):
             self.say(f"+EVT:{where}:{down.port}:{down.payload.hex()}\r\n")
         if answer.pending or (down is not None and down.confirmed):
             self._uplink(None, b"")
+
+
+def _channels(mask: int) -> tuple[int, ...]:
+    """Of the sub-bands of AT+MASK: eight of 125 kHz and one of 500 kHz each."""
+    bands = [band for band in range(8) if mask >> band & 1]
+    return tuple(number for band in bands for number in (*range(8 * band, 8 * band + 8), 64 + band))

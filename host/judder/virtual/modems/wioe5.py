@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from judder.virtual.modems.model import Model
 from judder.virtual.modems.network import Answer, Identity, Network, Session
-from judder.virtual.modems.station import DATA_RATES, NotPossible, Restricted, Station
+from judder.virtual.modems.station import NotPossible, Restricted, Station
 
 BAUDRATE = 9600
 BOOT_US = 150_000
@@ -60,7 +60,7 @@ class WioE5(Model):
         self.asleep = False
         self.automatic = False
         self.starts = 0
-        self.station = Station(self.network)
+        self.station = Station(self.network, self)
         self._line = bytearray()
         self._booting = True
         self._deaf_until_us = 0
@@ -239,14 +239,19 @@ class WioE5(Model):
         rate, start = self.station.data_rate, self.station.start_data_rate
         self._answer("DR", f"DR{start}" + (f" (ADR DR{rate})" if rate != start else ""))
         for shown in dict.fromkeys((rate, start)):
-            sf, bandwidth_hz = DATA_RATES[self.station.region][shown]
-            self._answer("DR", f"{self.band} DR{shown}  SF{sf:<2} BW{bandwidth_hz // 1000}K ")
+            used = self.station.modulation(shown)
+            self._answer("DR", f"{self.band} DR{shown}  SF{used.sf:<2} BW{used.bandwidth_hz // 1000}K ")
 
     def _ch(self, argument: str) -> None:
         if re.fullmatch(r"NUM,[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*", argument.upper()) is None:
             self._answer("CH", "ERROR(-1)")
             return
         self.channels = argument[4:]
+        numbers: list[int] = []
+        for part in self.channels.split(","):
+            first, _, last = part.partition("-")
+            numbers += range(int(first), int(last or first) + 1)
+        self.station.channels = tuple(numbers)
         self._answer("CH", "NUM, " + ", ".join(self.channels.split(",")))
 
     def _lw(self, argument: str) -> None:
@@ -278,7 +283,7 @@ class WioE5(Model):
             self._answer("LOWPOWER", argument.upper())
         elif argument:
             self._answer("LOWPOWER", "ERROR(-1)")
-        elif self.station.busy(self.now_us):
+        elif self.station.busy:
             self._answer("LOWPOWER", "LoRaWAN modem is busy")
         else:
             self._answer("LOWPOWER", "SLEEP")
@@ -292,7 +297,7 @@ class WioE5(Model):
             self._answer("JOIN", "ERROR(-1)")
         elif self.mode != "LWOTAA":
             self._answer("JOIN", "ERROR(-12)" if self.mode == "TEST" else "Not in OTAA mode")
-        elif self.station.busy(self.now_us):
+        elif self.station.busy:
             self._answer("JOIN", "LoRaWAN modem is busy")
         elif self.station.session is not None and not force:
             self._answer("JOIN", "Joined already")
@@ -300,9 +305,10 @@ class WioE5(Model):
             self._request(force)
 
     def _request(self, force: bool) -> None:
-        identity = Identity(self.ids["DEVEUI"], self.ids["APPEUI"], self.keys["APPKEY"], self.station.region)
+        station = self.station
+        keys = (self.ids["DEVEUI"], self.ids["APPEUI"], self.keys["APPKEY"])
         try:
-            done_us, session = self.station.join(identity, self.now_us)
+            station.join(Identity(*keys, station.region, station.channels), self._join_done)
         except Restricted as restricted:
             self._answer("JOIN", f"No band in {restricted.wait_ms}ms")
             return
@@ -311,13 +317,11 @@ class WioE5(Model):
             return
         self._answer("JOIN", "Start")
         self._answer("JOIN", "FORCE" if force else "NORMAL")
-        self.at(done_us, lambda: self._join_done(session))
 
     def _join_done(self, session: Session | None) -> None:
         if session is None:
             self._answer("JOIN", "Join failed")
         else:
-            self.station.joined(session)
             self._answer("JOIN", "Network joined")
             self._answer("JOIN", f"NetID 000013 DevAddr {session.dev_addr.hex(':').upper()}")
         self._answer("JOIN", "Done")
@@ -331,7 +335,7 @@ class WioE5(Model):
             self._answer(name, "ERROR(-12)")
         elif self.station.session is None:
             self._answer(name, "Please join network first")
-        elif self.station.busy(self.now_us):
+        elif self.station.busy:
             self._answer(name, "LoRaWAN modem is busy")
         elif len(payload) > limit:
             self._answer(name, f"Length error {limit}")
@@ -342,7 +346,7 @@ class WioE5(Model):
         confirmed = name == "CMSGHEX"
         port = int(self.settings["PORT"]) if payload else None
         try:
-            done_us, answer = self.station.uplink(port, payload, confirmed, self.now_us)
+            self.station.uplink(port, payload, confirmed, lambda answer: self._uplink_done(name, answer))
         except Restricted as restricted:
             self._answer(name, f"No band in {restricted.wait_ms}ms")
             return
@@ -352,7 +356,6 @@ class WioE5(Model):
         self._answer(name, "Start")
         if confirmed:
             self._answer(name, "Wait ACK")
-        self.at(done_us, lambda: self._uplink_done(name, answer))
 
     def _uplink_done(self, name: str, answer: Answer) -> None:
         if answer.pending:
