@@ -84,7 +84,9 @@ class Station:
         now_us = self._clock.now_us
         self._check(max(self.free_us, self._join_free_us if self.join_duty_cycle else 0))
         self.data_rate = self.start_data_rate
-        air_us = self._air_us(_JOIN_REQUEST_BYTES)
+        rates = regions.find(self.region).join_drs
+        data_rate = self.data_rate if self.data_rate in rates else rates[0]
+        air_us = self._air_us(_JOIN_REQUEST_BYTES, data_rate)
         self.session = None
         # 1 % in the first hour, 0.1 % in the next ten, 0.01 % afterwards.
         share = 0.01 if now_us < _HOUR_US else 0.001 if now_us < 11 * _HOUR_US else 0.0001
@@ -97,13 +99,13 @@ class Station:
             done(session)
 
         self._spend(air_us)
-        self.network.join(identity, self.data_rate, air_us, self._clock, over)
+        self.network.join(identity, data_rate, air_us, self._clock, over)
 
     def uplink(self, port: int | None, payload: bytes, confirmed: bool, done: Callable[[Answer], None]) -> None:
         """Send a frame that fits; done(answer) when its windows are over. Raises Restricted, NotPossible."""
         assert self.session is not None
         self._check(self.free_us if self.duty_cycle else 0)
-        air_us = self._air_us(_OVERHEAD_BYTES + self.mac_bytes + len(payload))
+        air_us = self._air_us(_OVERHEAD_BYTES + self.mac_bytes + len(payload), self.data_rate)
         parts = (self.data_rate, self.counter, self.adr, self.mac_bytes, self.region, self.channels)
 
         def over(answer: Answer) -> None:
@@ -123,8 +125,8 @@ class Station:
         plan = regions.find(self.region)
         return (plan.sizes_dwell if plan.dwell_up else plan.sizes_up).get(data_rate, 0)
 
-    def _air_us(self, length: int) -> int:
-        rate = self.modulation(self.data_rate)
+    def _air_us(self, length: int, data_rate: int) -> int:
+        rate = self.modulation(data_rate)
         return airtime_us(length, rate.sf, rate.bandwidth_hz)
 
     def _check(self, free_us: int) -> None:
