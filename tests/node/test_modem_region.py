@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from judder_core.settings import REGIONS
 from node.link.modem import region
 
 # Longest application payload N, no FOpts, no repeater; with the dwell time on where a region knows one
@@ -25,14 +26,14 @@ def test_longest_payload(name: str) -> None:
     assert {rate: region.payload_limit(name, rate) for rate in LONGEST[name]} == LONGEST[name]
 
 
-@pytest.mark.parametrize("name", region.REGIONS)
+@pytest.mark.parametrize("name", REGIONS)
 @pytest.mark.parametrize("rate", [-1, 8, 15])
 def test_a_data_rate_there_is_not_is_taken_for_the_shortest(name: str, rate: int) -> None:
     assert region.payload_limit(name, rate) == (51 if name in ("eu868", "in865") else 11)
 
 
 def test_first_data_rate() -> None:
-    first = {name: [region.first_data_rate(name, wanted) for wanted in (0, 2, 5)] for name in region.REGIONS}
+    first = {name: [region.first_data_rate(name, wanted) for wanted in (0, 2, 5)] for name in REGIONS}
     dwell = [name for name, rates in first.items() if rates == [2, 2, 5]]
     assert dwell == ["au915", "as923-1", "as923-2", "as923-3", "as923-4"]
     assert all(rates == [0, 2, 5] for name, rates in first.items() if name not in dwell)

@@ -8,11 +8,9 @@ DevEui is the setting dev_eui, or else the node's id, as with a radio of its own
 only when somebody enters it as dev_eui.
 """
 
-CHIPS = ("rak3172", "wioe5")
-
 
 def make(board, values: dict, node_id: bytes, random, say=None, session: bytes = b"", asleep_ms: int = 0):
-    """The link for a board whose RADIO_CHIP is one of CHIPS.
+    """The link for a board with a modem: RADIO_CHIP is rak3172 or wioe5.
 
     values: settings by name. random: n -> n random bytes. say: called with one line of text for the console.
     session: what link.session() gave before a deep sleep of asleep_ms milliseconds or a restart, b"" for nothing.

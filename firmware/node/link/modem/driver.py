@@ -7,8 +7,8 @@ A job is a generator that yields whenever it waits; every step runs it as far as
 keeps keys, counters and session to itself. What the node has to know after a deep sleep is in session().
 """
 
-from judder_core import schema
-from node.link import ACKED, FAILED, WAITING
+from judder_core import schema, settings
+from node.link import ACKED, FAILED, WAITING, Link
 from node.link.backoff import Backoff
 from node.link.modem import region as regions
 from node.link.modem.at import At, JoinError, ModemError, Refusal
@@ -33,7 +33,7 @@ _CONFIRM_ALARMS = 1
 _CONFIRM_ALL = 2
 
 
-class Modem:
+class Modem(Link):
     """uart: of uart.py. values: settings by name. node_id: 8 bytes, the DevEUI where the setting names none.
 
     random: n -> n random bytes. time: MicroPython's. say: called with one line of text for the console. session: what
@@ -43,7 +43,6 @@ class Modem:
     """
 
     CHIP = ""
-    linger_ms = 0
 
     def __init__(self, uart, values: dict, node_id: bytes, random, time, say=None, session: bytes = b"", asleep_ms=0):
         self._uart = uart
@@ -52,7 +51,7 @@ class Modem:
         self._random = random
         self._say = say
         self._at = At(uart, time, self.on_line)
-        self.region = regions.REGIONS[values["lorawan_region"]]
+        self.region = settings.REGIONS[values["lorawan_region"]]
         self.otaa = values["lorawan_activation"] == 0
         self.adr = values["lorawan_adr"] == 1
         self.data_rate = regions.first_data_rate(self.region, values["lorawan_data_rate"])
@@ -73,10 +72,6 @@ class Modem:
         self._strikes = 0
         self._in_force = self._rssi_dbm = self._snr_qdb = None
         self.version = ""
-        self.failures = 0
-        self.refused = 0
-        self.proofs = 0
-        self.fault = False
         self._hold(self.known.thaw(session) - asleep_ms)
         for _ in range(min(self.known.join_tries, 16)):
             self._join_backoff.delay_ms()

@@ -15,7 +15,7 @@ from node.link.modem import driver
 from node.link.modem import region as regions
 from node.link.modem.at import MORE, JoinError, ModemError, Refusal
 
-# AT+BAND, manual; the order of region.REGIONS.
+# AT+BAND, manual; the order of settings.REGIONS.
 _BANDS = (4, 5, 6, 8, 9, 10, 11, 3)
 _OK = "OK"
 _UNKNOWN = "AT_COMMAND_NOT_FOUND"

@@ -1,7 +1,5 @@
 """What the regions allow, as far as a modem has to be told or cannot tell (RP002-1.0.4)."""
 
-# As the setting lorawan_region counts them.
-REGIONS = ("eu868", "us915", "au915", "as923-1", "as923-2", "as923-3", "as923-4", "in865")
 SUB_BANDS = ("us915", "au915")
 # Longest application payload by data rate (section 2, without repeater). AU915 and AS923 are counted with the uplink
 # dwell time of 400 ms in force, from data rate 2 on: slower ones a modem uses only when the network has lifted it.
