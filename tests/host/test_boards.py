@@ -9,7 +9,7 @@ from judder.device import boards
 from judder.device.build import board_module
 from judder.errors import BoardError, exit_code
 
-VIRTUAL_BOARDS = ("virtual-esp32s3", "virtual-esp32s3-sx1262", "virtual-esp32s3-sx1276")
+VIRTUAL_BOARDS = tuple(f"virtual-esp32s3{radio}" for radio in ("", "-rak3172", "-sx1262", "-sx1276", "-wioe5"))
 REAL_BOARDS = (
     *("esp32-generic", "esp32s3-generic", "esp32-generic-rak3172"),
     *("heltec-v2", "heltec-v3", "lilygo-t3-v16", "lilygo-t3-s3", "lilygo-tbeam"),

@@ -142,6 +142,8 @@ class Bench:
         self.time = Time()
         self.network = Table() if network is None else network
         self.model = KINDS[kind][1](Prompt(self.network)) if model is None else model
+        # The strictest a modem can be: after each frame the whole of its pause.
+        self.model.station.burst_us = 0
         self.wire = Wire(self.model, self.time, baudrate or self.model.baudrate, chunk, take)
         self.settings = {**SETTINGS, **(settings or {})}
         self.said: list[str] = []

@@ -69,9 +69,9 @@ class World:
         flash = factory.make_flash(folder / "flash.bin", self.board, made, stored)
         wiring = Wiring.for_board(self.board, machines.standstill(), medium=self.air)
         self.radio = wiring.radio
+        self.modem = wiring.modem
         self.node = VirtualBoard(flash, flash_size=self.board.flash_bytes, mac=MAC, wiring=wiring, clock=VIRTUAL)
-        if self.radio is not None:
-            self.radio.station = self.air.station("node", self.node.clock, gain_dbi=2.0)
+        wiring.attach(self.air, self.air.station("node", self.node.clock, gain_dbi=2.0))
         self.node.console(self._hear)
 
     def __enter__(self) -> World:

@@ -161,8 +161,7 @@ class LorawanNetwork:
         known: Mapping[str, str] = json.loads(key_file.read_text(encoding="utf-8"))["lorawan"]
         self._dev_eui = bytes.fromhex(known["dev_eui"])
         self._server.add("node", self._dev_eui, bytes.fromhex(known["join_eui"]), bytes.fromhex(known["app_key"]))
-        assert wiring.radio is not None
-        wiring.radio.station = self._air.station("node", virtual.clock, gain_dbi=2.0)
+        wiring.attach(self._air, self._air.station("node", virtual.clock, gain_dbi=2.0))
 
     def get(self, timeout_s: float) -> tuple[bytes, float] | None:
         try:

@@ -82,6 +82,15 @@ class Wiring:
         for modem in self.uart.values():
             modem.power_on()
 
+    def attach(self, medium: Medium, station: object) -> None:
+        """Give radio or modem their antenna, a station of that medium. Before power-on."""
+        if self.radio is not None:
+            self.radio.station = station
+        if self.modem is not None:
+            from judder.virtual.modems.on_air import OnAir  # needs the extra for cryptography
+
+            self.modem.network = OnAir(medium, station)
+
     @classmethod
     def for_board(
         cls,
@@ -98,7 +107,7 @@ class Wiring:
 
         rate_hz: true sample clock of the accelerometer; default: the source's own rate if it has one (a recording is
         then delivered sample by sample), else a little beside the nominal one, as chips are. medium: the air its radio
-        is in, as a station of its own (default: one where nobody else is); radio.station may be set before power-on.
+        is in, as a station of its own (default: one where nobody else is), see attach().
         network: whom a LoRaWAN modem reaches, nobody by default.
         """
         wiring = cls()

@@ -249,10 +249,9 @@ def _node(
         wiring=wiring,
         clock=VIRTUAL if request.forward is None else REAL,
     )
-    assert wiring.radio is not None
     # Nobody switches a whole plant on in one moment.
     later_us = 0 if air.timeline.real else random.Random(f"{request.seed}/{number}").randrange(_SPREAD_US)
-    wiring.radio.station = air.station(identity.name, virtual.clock, gain_dbi=ANTENNA_GAIN_DB, later_us=later_us)
+    wiring.attach(air, air.station(identity.name, virtual.clock, gain_dbi=ANTENNA_GAIN_DB, later_us=later_us))
     return virtual
 
 

@@ -78,6 +78,8 @@ class Rak3172(Model):
         self.writes = 0
         self.starts = 0
         self.station = Station(self.network, self)
+        # LoRaMac-node since 4.4.4 (RegionCommon.c): credits of an hour.
+        self.station.burst_us = 3_600_000_000
         self._buffer = bytearray()
         self._booting = True
         self._heard_us = 0

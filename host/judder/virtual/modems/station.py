@@ -1,7 +1,7 @@
 """LoRaWAN as a modem does it: data rates, duty cycle, session and counters. No frames and no keys: what would be in
 them goes through judder.virtual.modems.network.
 
-Back-off of joining: LoRaWAN 1.0.4 section 7. Simplified: one band, the one of the join channels, for the duty cycle.
+Back-off of joining: LoRaWAN 1.0.4 section 7. Simplified: the duty cycle is of one band, the one of the join channels.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Station:
     """The radio half of a modem. Settings are attributes; `reset` is what a restart forgets.
 
     session None: not joined. data_rate: in force, `start_data_rate`: the setting. mac_bytes: FOpts that are due.
-    busy: a frame is under way, or one of its windows. free_us: until then the duty cycle allows nothing.
+    busy: a frame is under way, or one of its windows. free_us: until then the duty cycle allows nothing. burst_us: so
+    much of it may be used in one go; 0: after each frame the whole of its pause.
     """
 
     def __init__(self, network: Network, clock: Clock) -> None:
@@ -47,6 +48,7 @@ class Station:
         self.start_data_rate = 0
         self.adr = True
         self.duty_cycle = True
+        self.burst_us = 0
         self.join_duty_cycle = True
         self.channels: tuple[int, ...] = ()
         self.reset()
@@ -58,7 +60,7 @@ class Station:
         self.counter = 0
         self.mac_bytes = 0
         self.busy = False
-        self.free_us = 0
+        self.free_us = -self.burst_us
         self._join_free_us = 0
 
     def limit(self) -> int:
@@ -137,4 +139,5 @@ class Station:
     def _spend(self, air_us: int) -> None:
         self.busy = True
         if regions.find(self.region).bands:
-            self.free_us = self._clock.now_us + round(air_us / _DUTY_CYCLE)
+            now_us = self._clock.now_us
+            self.free_us = max(self.free_us, now_us - self.burst_us) + round(air_us / _DUTY_CYCLE)
