@@ -48,7 +48,6 @@ class Modem(Link):
         self._uart = uart
         self._values = values
         self._time = time
-        self._random = random
         self._say = say
         self._at = At(uart, time, self.on_line)
         self.region = settings.REGIONS[values["lorawan_region"]]

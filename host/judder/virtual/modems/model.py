@@ -30,12 +30,14 @@ def scrambled(data: bytes) -> bytes:
 class Model:
     """network: whom its radio reaches. supplies: switches it gets its power through, and whether they are on. present:
     it is there. damage: what becomes of the characters it sends, for whoever wants to see noise; None for nothing.
+    starts: how often its firmware has started.
     """
 
     def __init__(self, baudrate: int, network: Network | None = None) -> None:
         self.baudrate = baudrate
         self.network: Network = network or Prompt()
         self.supplies: dict[int, bool] = {}
+        self.starts = 0
         self.present = True
         self.damage: Callable[[bytes], bytes] | None = None
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -51,7 +53,7 @@ class Model:
         self._now_us = self._free_us = 0.0
         self._queue.clear()
         self._out.clear()
-        self.boot()
+        self._start()
 
     def set_supply(self, pin: int, on: bool, now_us: int) -> None:
         """A switch of its power was turned."""
@@ -70,6 +72,14 @@ class Model:
         self._queue.clear()
         self._out = [entry for entry in self._out if entry[0] <= now_us]
         self._free_us = now_us
+        self._start()
+
+    def restart(self, at_us: int) -> None:
+        """It restarts by itself at that time."""
+        self.at(at_us, lambda: self.reset(self.now_us))
+
+    def _start(self) -> None:
+        self.starts += 1
         self.boot()
 
     def hear(self, data: bytes, start_us: float, baudrate: int) -> None:

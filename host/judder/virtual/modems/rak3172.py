@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from judder.virtual.modems.model import Model
 from judder.virtual.modems.network import Answer, Identity, Network, Session
@@ -64,7 +65,6 @@ class Rak3172(Model):
     """version: what AT+VER=? says; one that does not begin with RUI is of the old firmware. echo: as ATE leaves it.
 
     wakes_badly: asleep (LPM=1) it gets the first character wrong. refuses: settings it answers AT_PARAM_ERROR for.
-    starts: how often its firmware has started.
     """
 
     def __init__(self, network: Network | None = None, baudrate: int = BAUDRATE) -> None:
@@ -76,7 +76,6 @@ class Rak3172(Model):
         self.settings = {name: default for name, (default, _) in _SETTINGS.items()}
         self.mode = "1"
         self.writes = 0
-        self.starts = 0
         self.station = Station(self.network, self)
         # LoRaMac-node since 4.4.4 (RegionCommon.c): credits of an hour.
         self.station.burst_us = 3_600_000_000
@@ -93,12 +92,7 @@ class Rak3172(Model):
         self._apply()
         self._buffer.clear()
         self._booting = True
-        self.starts += 1
         self.after(BOOT_US, self._booted)
-
-    def restart(self, at_us: int) -> None:
-        """It restarts by itself at that time."""
-        self.at(at_us, lambda: self.reset(self.now_us))
 
     def _booted(self) -> None:
         self._booting = False
@@ -246,17 +240,8 @@ class Rak3172(Model):
             return "OK"
         if self.station.busy:
             return "AT_BUSY_ERROR"
-        dev_eui, join_eui, app_key = self._bytes("DEVEUI", "APPEUI", "APPKEY")
-        try:
-            self.station.join(
-                Identity(dev_eui, join_eui, app_key, self.station.region, self.station.channels), self._join_done
-            )
-        except Restricted as restricted:
-            self.say(f"Restricted_Wait_{restricted.wait_ms}_ms\r\n")
-            return "AT_BUSY_ERROR"
-        except NotPossible:
-            return "AT_ERROR"
-        return "OK"
+        identity = Identity(*self._bytes("DEVEUI", "APPEUI", "APPKEY"), self.station.region, self.station.channels)
+        return self._begin(lambda: self.station.join(identity, self._join_done))
 
     def _join_done(self, session: Session | None) -> None:
         if session is None:
@@ -278,8 +263,12 @@ class Rak3172(Model):
         return "AT_PARAM_ERROR" if status == "OK" and not fits else status
 
     def _uplink(self, port: int | None, payload: bytes, confirmed: bool = False) -> str:
+        done = partial(self._uplink_done, confirmed)
+        return self._begin(lambda: self.station.uplink(port, payload, confirmed, done))
+
+    def _begin(self, exchange: Callable[[], None]) -> str:
         try:
-            self.station.uplink(port, payload, confirmed, lambda answer: self._uplink_done(confirmed, answer))
+            exchange()
         except Restricted as restricted:
             self.say(f"Restricted_Wait_{restricted.wait_ms}_ms\r\n")
             return "AT_BUSY_ERROR"

@@ -38,7 +38,7 @@ _KEYS = ("APPKEY", "NWKSKEY", "APPSKEY")
 class WioE5(Model):
     """asleep: after AT+LOWPOWER. automatic: in low power between commands. refuses: commands answered ERROR(-1).
 
-    starts: how often its firmware has started. channels: what AT+CH=NUM said last.
+    channels: what AT+CH=NUM said last.
     """
 
     def __init__(self, network: Network | None = None, baudrate: int = BAUDRATE) -> None:
@@ -59,7 +59,6 @@ class WioE5(Model):
         self.refuses: set[str] = set()
         self.asleep = False
         self.automatic = False
-        self.starts = 0
         self.station = Station(self.network, self)
         self._line = bytearray()
         self._booting = True
@@ -76,12 +75,7 @@ class WioE5(Model):
         self.asleep = False
         self._line.clear()
         self._booting = True
-        self.starts += 1
         self.after(BOOT_US, self._booted)
-
-    def restart(self, at_us: int) -> None:
-        """It restarts by itself at that time."""
-        self.at(at_us, lambda: self.reset(self.now_us))
 
     def _booted(self) -> None:
         self._booting = False
