@@ -240,7 +240,8 @@ class Rak3172(Model):
             return "OK"
         if self.station.busy:
             return "AT_BUSY_ERROR"
-        identity = Identity(*self._bytes("DEVEUI", "APPEUI", "APPKEY"), self.station.region, self.station.channels)
+        dev_eui, join_eui, app_key = self._bytes("DEVEUI", "APPEUI", "APPKEY")
+        identity = Identity(dev_eui, join_eui, app_key, self.station.region, self.station.channels)
         return self._begin(lambda: self.station.join(identity, self._join_done))
 
     def _join_done(self, session: Session | None) -> None:
