@@ -9,8 +9,8 @@
 """
 
 from judder import errors
-from judder.decode import Tracker, decode, encode_command, explain, records
+from judder.decode import Tracker, decode, decode_batch, encode_command, explain, records
 
 __version__ = "0.1.0"
 
-__all__ = ["Tracker", "__version__", "decode", "encode_command", "errors", "explain", "records"]
+__all__ = ["Tracker", "__version__", "decode", "decode_batch", "encode_command", "errors", "explain", "records"]

@@ -13,7 +13,7 @@ FIRMWARE = ROOT / "firmware"
 HOST = ROOT / "host" / "judder"
 STAGES = ("sensors", "dsp", "alarm", "message", "store", "link")
 # `from judder import decode` names no more than that.
-PUBLIC_NAMES = {"Tracker", "__version__", "encode_command", "explain", "records"}
+PUBLIC_NAMES = {"Tracker", "__version__", "decode_batch", "encode_command", "explain", "records"}
 CHIP_MODULES = {"machine", "network", "esp32"}
 
 
@@ -101,12 +101,15 @@ def test_decode_does_no_input_or_output() -> None:
 def test_decode_loads_nothing_optional() -> None:
     """At import: cbor2 and the standard library. What a batch needs beyond is imported where it is used."""
     allowed = {"cbor2", "judder", "judder_core", "__future__"} | set(sys.stdlib_module_names)
+    needs_extra = ("judder.decode.arrow", "judder.decode.arrow_table", "judder.decode.lockstep")  # by the first batch
     wrong = []
     for path in sorted((HOST / "decode").rglob("*.py")):
+        if f"judder.decode.{path.stem}" in needs_extra:
+            continue
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                source = ast.unparse(node)
-                wrong += [(path.name, name) for name in imported_names(source) if root_of(name) not in allowed]
+                names = set(imported_names(ast.unparse(node)))
+                wrong += [(path.name, name) for name in names if root_of(name) not in allowed or name in needs_extra]
     assert not wrong
 
 

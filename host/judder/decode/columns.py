@@ -44,17 +44,17 @@ def flat(record: records.Record) -> dict[str, Any]:
     return row
 
 
-def _json(value: Any) -> str | None:
+def as_json(value: Any) -> str | None:
     """Items the contract has no words for; None where there are none."""
     return json.dumps(records.plain(value), separators=(",", ":")) if value else None
 
 
 def _extra(record: Any) -> str | None:
-    return _json(record.extra)
+    return as_json(record.extra)
 
 
 def _settings(record: Any) -> str | None:
-    return _json(record.to_dict()["settings"])
+    return as_json(record.to_dict()["settings"])
 
 
 _EXTRA = Column("extra", TEXT, _extra, meaning="what a newer node sent beyond, as JSON")
@@ -142,6 +142,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "unknown": (
         *_from_fields(records.Unknown, "items"),
-        Column("items", TEXT, lambda record: _json(record.items), meaning="what follows the kind, as JSON"),
+        Column("items", TEXT, lambda record: as_json(record.items), meaning="what follows the kind, as JSON"),
     ),
 }

@@ -117,6 +117,33 @@ def _make(kind: int, count: int) -> Decoder:
     return maker(pattern.frame(kind, _ROWS[kind], count).fullmatch, count)
 
 
+_MATCHERS: dict[bytes, Callable[[bytes], object]] = {}
+
+
+def reading_values(payload: bytes) -> list[Any] | None:
+    """Raw values of a reading as they came, those of a newer node included: a list as long as the message.
+
+    None for a message of another kind. Raises DecodeError as decode() does.
+    """
+    head = payload[:2] if payload[:1] == b"\x98" else payload[:1]
+    matches = _MATCHERS.get(head)
+    if matches is None:
+        count = head[-1] if len(head) == 2 else (head[0] if head else 0) - 0x80
+        if not 2 <= count <= pattern.MAX_COUNT or (len(head) == 2) != (count > 23):
+            return _values_slowly(payload)
+        matches = _MATCHERS[head] = pattern.frame(schema.READING, schema.READING_FIELDS, count).fullmatch
+    if matches(payload) is None:
+        return _values_slowly(payload)
+    values: list[Any] = cbor2.loads(payload)
+    del values[0]
+    return values if values[0] in words.STATES or not codec.wrong_state(values[0]) else _values_slowly(payload)
+
+
+def _values_slowly(payload: bytes) -> list[Any] | None:
+    kind, values, extra = codec.decode(payload)
+    return [*values, *extra] if kind == schema.READING and values is not None else None
+
+
 # Decoder by array head, or for 24 items and more (head 0x98) by the count that follows. Where an alarm may be as long
 # as a reading, a function looks at the kind; elsewhere it is a reading, or the pattern refuses it and `slowly` has it.
 _LONG = 0x98
@@ -157,7 +184,7 @@ def decode(payload: bytes | bytearray | memoryview) -> records.Record:
     payload: one whole message as bytes (or bytearray, memoryview), nothing after it.
     Raises DecodeError (reason, offset, hex) when it is no message of the contract, TypeError when it is not bytes.
     """
-    data = payload if type(payload) is bytes else _as_bytes(payload)
+    data = payload if type(payload) is bytes else as_bytes(payload)
     try:
         head = data[0]
         decoder = LONG[data[1]] if head == _LONG else SHORT[head]
@@ -166,7 +193,7 @@ def decode(payload: bytes | bytearray | memoryview) -> records.Record:
     return decoder(data)
 
 
-def _as_bytes(payload: object) -> bytes:
+def as_bytes(payload: object) -> bytes:
     """bytearray and any memoryview as bytes, once: matcher and cbor2 differ in the views they take."""
     if isinstance(payload, (bytes, bytearray, memoryview)):
         return bytes(payload)
