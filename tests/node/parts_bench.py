@@ -1,11 +1,14 @@
 """The register models of judder.virtual behind the device interface of node.sensors.bus, for drivers run on CPython.
 
 Time is a number that sleeps and transfers move. A transfer takes what its bits take on the wire and what MicroPython
-takes to begin it.
+takes to begin it. `before` is called before each burst, `lag` tells how many us each half of a transfer takes longer:
+what comes before the chip is asked, and what comes after.
 """
 
 from __future__ import annotations
 
+import random
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,14 +40,19 @@ from node.sensors import (
 CALL_US = 40
 
 
+def _prompt() -> int:
+    return 0
+
+
 class Spi:
-    """bus.SpiDevice on a chip model. before: called before each burst, to make the node slow."""
+    """bus.SpiDevice on a chip model."""
 
     def __init__(self, chip: Any, clock: Time, mode: int = 3, shift: int = 0, increment: int = 0, mhz: float = 5.0):
         self.name = "SPI 1, chip select 10"
         self.chip = chip
         self.clock = clock
         self.before: Callable[[], None] | None = None
+        self.lag: Callable[[], int] = _prompt
         self.gone = False
         self._read = 1 if shift else 0x80
         self._shift = shift
@@ -54,11 +62,11 @@ class Spi:
 
     def _transfer(self, data: bytes) -> bytes:
         # As on the bus: what a transfer finds is what was there when its call was under way.
-        self.clock.now_us += CALL_US
+        self.clock.now_us += CALL_US + self.lag()
         self.chip.select()
         answer = self.chip.exchange(data, self.clock.now_us) if not self.gone else b"\xff" * len(data)
         self.chip.deselect()
-        self.clock.now_us += int(len(data) * 8 / self._mhz)
+        self.clock.now_us += int(len(data) * 8 / self._mhz) + self.lag()
         return answer
 
     def burst(self, register: int, buffer: Any) -> None:
@@ -84,18 +92,19 @@ class I2c:
         self.chip = chip
         self.clock = clock
         self.before: Callable[[], None] | None = None
+        self.lag: Callable[[], int] = _prompt
         self.gone = False
         self._increment = increment
 
     def _took(self, count: int) -> None:
         if self.gone:
             raise OSError(19)
-        self.clock.now_us += CALL_US + int((count + 3) * 9 / 0.4)
+        self.clock.now_us += CALL_US + int((count + 3) * 9 / 0.4) + self.lag()
 
     def burst(self, register: int, buffer: Any) -> None:
         if self.before is not None and len(buffer) >= 6:
             self.before()
-        self.clock.now_us += CALL_US
+        self.clock.now_us += CALL_US + self.lag()
         if len(buffer) > 1:
             register |= self._increment
         if not self.gone:
@@ -200,3 +209,60 @@ class Numbered:
         digits = np.rint(values).astype(np.int64) + self.base // 2
         assert np.abs(values - np.rint(values)).max() < 0.3, "a value between two digits"
         return digits[0] + self.base * digits[1] + self.base**2 * digits[2]
+
+
+class Setup:
+    """A part, its chip and its driver at a sample rate that is off by `ratio`, on a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, part: Part, seed: int = 1, source: Any = None) -> None:
+        chance = random.Random(seed)
+        self.part = part
+        self.clock = Time(chance.randrange(Time.PERIOD))
+        use_clock(monkeypatch, self.clock)
+        self.source = source or Numbered(part.lsb_ug * part.step * 1e-6)
+        self.ratio = 1 + chance.uniform(-0.03, 0.03)
+        self.chip = part.chip(self.source, rate_hz=part.chip.NOMINAL_HZ * self.ratio)
+        self.wire = part.wire(self.chip, self.clock)
+        self.driver = part.driver(self.wire)
+        self.true_hz = self.part.odr_hz * self.ratio
+        self.last: int | None = None
+
+    def ready(self) -> Setup:
+        self.driver.identify()
+        self.driver.configure(16)
+        return self
+
+    def numbers(self, block: Any) -> np.ndarray:
+        return self.source.numbers(block, self.part.lsb_ug)
+
+    def fill(self, n: int) -> tuple[int, int]:
+        """A block: (samples lost by the driver's word, samples lost by what it delivered)."""
+        block = block_of(n)
+        lost = self.driver.fill(block, n)
+        numbers = self.numbers(block)
+        if self.driver.contiguous:
+            numbers = np.concatenate(([self.last], numbers))
+        self.last = numbers[-1]
+        return lost, int(((np.diff(numbers) - 1) % self.source.base**3).sum())
+
+
+def block_of(n: int) -> tuple[array, array, array]:
+    return tuple([array("h", bytes(2 * n)) for _ in range(3)])
+
+
+class Busy:
+    """The lag of a node that has other things to do: `mean_us` more on each half of a transfer, each for itself at
+    random, and the stalls: (when, us).
+    """
+
+    def __init__(self, clock: Time, chance: random.Random, mean_us: float = 0, stalls: Any = ()) -> None:
+        self.stalls = sorted(stalls)
+        self._clock = clock
+        self._chance = chance
+        self._mean_us = mean_us
+
+    def __call__(self) -> int:
+        us = int(self._chance.expovariate(1 / self._mean_us)) if self._mean_us else 0
+        while self.stalls and self._clock.now_us + us >= self.stalls[0][0]:
+            us += int(self.stalls.pop(0)[1])
+        return us

@@ -6,52 +6,14 @@ asking either of them to count.
 
 from __future__ import annotations
 
-import os
-import random
-from array import array
-from typing import Any
-
 import numpy as np
 import pytest
-from chips import Time
-from parts_bench import PARTS, Numbered, Part, use_clock
+from parts_bench import PARTS, Part, Setup, block_of
 
 from judder.virtual.machines import imbalance, standstill
 from node.sensors import SensorError
 
 ALL = pytest.mark.parametrize("part", PARTS.values(), ids=PARTS.keys())
-# Random stalls per part; many with JUDDER_FULL=1.
-SEEDS = 60 if os.environ.get("JUDDER_FULL") else 4
-# Words a driver takes at once at most, to place a stall somewhere in the block.
-BURSTS = {"iis3dwb": 128, "adxl345": 1, "adxl345-i2c": 1, "mpu6050": 32}
-
-
-class Setup:
-    """A part, its chip and its driver at a sample rate that is off by `ratio`, on a clock of its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, part: Part, seed: int = 1, source: Any = None) -> None:
-        chance = random.Random(seed)
-        self.part = part
-        self.clock = Time(chance.randrange(Time.PERIOD))
-        use_clock(monkeypatch, self.clock)
-        self.source = source or Numbered(part.lsb_ug * part.step * 1e-6)
-        self.ratio = 1 + chance.uniform(-0.03, 0.03)
-        self.chip = part.chip(self.source, rate_hz=part.chip.NOMINAL_HZ * self.ratio)
-        self.wire = part.wire(self.chip, self.clock)
-        self.driver = part.driver(self.wire)
-        self.true_hz = self.part.odr_hz * self.ratio
-
-    def ready(self) -> Setup:
-        self.driver.identify()
-        self.driver.configure(16)
-        return self
-
-    def numbers(self, block: Any) -> np.ndarray:
-        return self.source.numbers(block, self.part.lsb_ug)
-
-
-def block_of(n: int) -> tuple[array, array, array]:
-    return tuple([array("h", bytes(2 * n)) for _ in range(3)])
 
 
 # --- identity and ranges
@@ -160,51 +122,6 @@ def test_coming_back_too_late_starts_afresh(monkeypatch: pytest.MonkeyPatch, par
     assert (np.diff(setup.numbers(block)) == 1).all()
 
 
-# --- losses
-
-
-@ALL
-def test_samples_lost_are_counted_exactly(monkeypatch: pytest.MonkeyPatch, part: Part) -> None:
-    """Stalls of 20 ms to 1 s at random places, the clock at random, the rate off by up to 3 %: never one too many."""
-    n = 2048
-    per_burst = BURSTS.get(part.name, 16)
-    seen = 0
-    for seed in range(SEEDS):
-        setup = Setup(monkeypatch, part, seed).ready()
-        chance = random.Random(seed + 100)
-        block = block_of(n)
-        for _ in range(2):
-            assert setup.driver.fill(block, n) == 0
-        following = setup.numbers(block)[-1] + 1
-        stalls = {chance.randrange(1, n // per_burst): chance.choice((20, 50, 200, 1000)) for _ in range(1 + seed % 2)}
-        setup.wire.before = stall_at(setup, stalls)
-        before = setup.chip.samples_lost
-        lost = setup.driver.fill(block, n)
-        numbers = np.concatenate(([following - 1], setup.numbers(block)))
-        gaps = (np.diff(numbers) - 1) % setup.source.base**3
-        assert lost == gaps.sum(), (seed, stalls)
-        if part.name != "mpu6050":  # there what waited in the overflowed FIFO is thrown away as well
-            assert lost == setup.chip.samples_lost - before
-        seen += lost
-        # And all is well again.
-        setup.wire.before = None
-        assert setup.driver.fill(block, n) == 0
-        assert (np.diff(setup.numbers(block)) == 1).all()
-        assert setup.driver.rate_dhz / 10 == pytest.approx(setup.true_hz, rel=1e-3)
-    assert seen > 0
-
-
-def stall_at(setup: Setup, stalls: dict[int, int]) -> Any:
-    calls = 0
-
-    def before() -> None:
-        nonlocal calls
-        calls += 1
-        setup.clock.now_us += 1000 * stalls.get(calls, 0)
-
-    return before
-
-
 # --- chips that misbehave
 
 
@@ -244,21 +161,6 @@ def test_a_chip_that_is_unplugged_in_mid_block_is_an_error(monkeypatch: pytest.M
     setup.wire.before = before
     with pytest.raises((SensorError, OSError)):
         setup.driver.fill(block, 512)
-
-
-@ALL
-def test_a_stuck_fifo_is_an_error(monkeypatch: pytest.MonkeyPatch, part: Part) -> None:
-    """The level always says that half of it is full, and it gives the same for ever: faster than the part can."""
-    setup = Setup(monkeypatch, part).ready()
-    block = block_of(512)
-    setup.driver.fill(block, 512)
-    half = setup.chip.DEPTH // 2
-    stuck = setup.chip._render(setup.chip._head, 1) if setup.chip._level else setup.chip._encode(np.zeros((1, 3), int))
-    monkeypatch.setattr(type(setup.chip), "_level", half - half % setup.chip.UNITS)
-    monkeypatch.setattr(setup.chip, "_pop", lambda units: (stuck * units)[: units * setup.chip.UNIT_BYTES])
-    with pytest.raises(SensorError, match=r"stuck|out of step"):
-        for _ in range(4):
-            setup.driver.fill(block, 512)
 
 
 # --- sleep and self-test

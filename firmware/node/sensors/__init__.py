@@ -5,7 +5,10 @@ Vibration (sample blocks):
     configure(range_g, rate_hz=0) -> None, ValueError unless 2, 4, 8 or 16. A part that has less gives its largest
                              range (range_g says which) and the rate nearest to the one asked for (0: its usual one)
     fill(buffers, n)      -> samples lost inside the block; buffers: three array('h') x, y, z of at least n. Allocates
-                             nothing. Blocks follow each other without a gap as long as the caller comes back in time.
+                             nothing while none is lost. Blocks follow each other without a gap as long as the caller
+                             comes back in time.
+    lost_exact            whether no other number than what fill gave was possible; if not, it is about that many, or
+                             perhaps none
     rate_dhz              measured sample rate of the last block, 0.1 Hz
     contiguous            whether the last block joins the one before it
     SCALE_UG              acceleration of one count, micro-g

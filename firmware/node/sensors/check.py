@@ -9,6 +9,7 @@ from node.sensors import SensorError
 
 _SAMPLES = 512
 _LARGEST_G = 16
+_TRIES = 8
 # Sensors' clocks are trimmed to a few per cent at best; wide enough for any good part and far from a wrong setting.
 _RATE_PERCENT = 10
 _NAME = "vibration sensor"
@@ -60,10 +61,10 @@ def _response(sensor, buffers, rows: list) -> None:
 
 
 def _stream(sensor, buffers, rows: list) -> None:
-    for _ in range(3):
+    for _ in range(_TRIES):
         # More than once for the benefit of the doubt: whoever calls this shares the chip with a REPL.
         lost = sensor.fill(buffers, _SAMPLES)
-        if not lost:
+        if not lost and sensor.rate_dhz:
             break
     rate_hz = sensor.rate_dhz / 10
     low_hz = sensor.NOMINAL_HZ * (100 - _RATE_PERCENT) // 100

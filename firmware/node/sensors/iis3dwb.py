@@ -7,7 +7,9 @@ The chip fills a FIFO of 512 words, 19 ms; `fill` empties it in bursts of 128. C
 19 ms and the next block joins the last without a gap.
 
 The chip puts a stamp of its own clock before every 32nd sample. Two stamps tell how many samples it made between
-them, so samples lost are counted exactly, however long the stall and whatever the node's clock did meanwhile.
+them, so samples lost are counted exactly, whatever the node's clock did meanwhile and for more than an hour. Not exact
+is only a loss about the end of the block that the overrun's flag and the next stamp cannot place before or behind it.
+Stamps that go back or end while samples come are of a FIFO that is stuck.
 """
 
 import time
@@ -49,8 +51,14 @@ _STAMP_SAMPLES = 32
 # first stamps: counts of the stamp in 32 samples.
 _STAMP_TICKS = (48, 96)
 # Out of power-down the filters need a while; ST's own examples wait longer than the data sheet's turn-on time.
+# More than an hour and a half between stamps is none: they go back.
+_LONGEST_TICKS = 1 << 29
 _SETTLE_MS = 20
 _TRIES = 200
+# So many words, a power of two, have a stamp among them.
+_STAMPED = 64
+# Words at once, a power of two, on the way to the next stamp: fast enough for a FIFO that is full.
+_TAIL_POWER = 5
 
 
 class IIS3DWB(FifoSensor):
@@ -59,6 +67,7 @@ class IIS3DWB(FifoSensor):
     name = "iis3dwb"
     RATES_HZ = (26667,)
     SELF_TEST_RANGE_G = 4
+    _REMEMBERS = True
     _DATA = 0x78  # FIFO_DATA_OUT_TAG: seven bytes a word; the address wraps from 0x7E to here in a burst
 
     def __init__(self, device, kernel=None, rate_hz: int = 0):
@@ -68,6 +77,8 @@ class IIS3DWB(FifoSensor):
         self._status = bytearray(2)
         self._ticks = 0
         self._stamps_at_gap = -1
+        self._stamps = self._stamps_before = 0
+        self._in_step = False
 
     # --- what the registers do
 
@@ -107,12 +118,18 @@ class IIS3DWB(FifoSensor):
         self._device.write(_FIFO_CTRL4, _CONTINUOUS)
         kernel = self._kernel
         self._state[kernel.STAMPS] = self._state[kernel.SINCE] = 0
+        self._stamps = self._stamps_before = 0
+        self._in_step = False
 
     def _read_level(self) -> int:
         self._device.burst(_FIFO_STATUS1, self._status)
         if self._status[1] & _OVERRUN:
             self._full = True
-            self._stamps_at_gap = self._state[self._kernel.STAMPS]
+            if self._in_step:
+                self._stamps_at_gap = self._state[self._kernel.STAMPS]
+                if self._stamps_at_gap:
+                    # From now on the last burst shall have a stamp in it, if beyond the block.
+                    self._least = _STAMPED
         return self._status[0] | (self._status[1] & _LEVEL_HIGH) << 8
 
     def _stimulus(self, on: bool) -> None:
@@ -136,46 +153,104 @@ class IIS3DWB(FifoSensor):
         kernel = self._kernel
         self._state[kernel.TICKS] = self._state[kernel.SAMPLES] = 0
         self._stamps_at_gap = -1
+        self._least = 0
 
     def _check_burst(self) -> None:
-        if self._ticks or self._stamps_at_gap >= 0:
+        kernel = self._kernel
+        state = self._state
+        self._stamps_before = self._stamps
+        if self._least and state[kernel.USED] < self._took:
+            self._read_on()
+        self._stamps = state[kernel.STAMPS]
+        if not self._in_step:
+            # From here on it is known where among the words the stamps are: what was counted before was a guess.
+            self._in_step = True
+            self._pace.restart()
+        if not 0 <= state[kernel.TICKS] < _LONGEST_TICKS:
+            self._fail("gives time stamps that go back: its FIFO is stuck")
+        if self._stamps_at_gap >= 0 or self._late:
+            if not self._ticks and self._took == _CHUNK:
+                self._measure_ticks()
             return
-        # The first stamps of a stream that lost nothing: how many counts are 32 samples?
-        samples = self._state[self._kernel.SAMPLES]
-        if samples:
-            ticks = (self._state[self._kernel.TICKS] * _STAMP_SAMPLES + samples // 2) // samples
-            short, long = _STAMP_TICKS
-            self._ticks = short if ticks < (short + long) >> 1 else long
+        if self._stamps and state[kernel.SINCE] > 2 * _STAMP_SAMPLES:
+            self._fail("gives no more time stamps: its FIFO is stuck")
+        if not self._ticks and state[kernel.SAMPLES]:
+            # The first stamps of a stream that lost nothing.
+            self._set_ticks(state)
 
-    def _count_lost(self) -> int:
+    def _set_ticks(self, state) -> None:
+        """How many counts of the stamp are 32 samples?"""
+        ticks, samples = state[self._kernel.TICKS], state[self._kernel.SAMPLES]
+        ticks = (ticks * _STAMP_SAMPLES + samples // 2) // samples
+        short, long = _STAMP_TICKS
+        self._ticks = short if ticks < (short + long) >> 1 else long
+
+    def _measure_ticks(self) -> None:
+        """The same by the last burst alone: it lost nothing, whatever was lost before it."""
+        kernel = self._kernel
+        state = array("i", [0] * kernel.STATE_WORDS)
+        state[kernel.ROOM] = _CHUNK
+        spare = array("h", [0] * _CHUNK)
+        kernel.unpack(self._bursts[-1], _CHUNK, spare, spare, spare, state)
+        if state[kernel.SAMPLES]:
+            self._set_ticks(state)
+
+    def _count_lost(self, within: bool) -> int:
         kernel = self._kernel
         state = self._state
         gap = self._stamps_at_gap
-        if self._ticks and gap != 0:
-            if gap > 0 and state[kernel.STAMPS] == gap:
-                self._read_to_stamp()
-            if gap < 0 or state[kernel.STAMPS] > self._stamps_at_gap:
-                # Stamps come every 32 samples of the chip's, so what it made between two is a multiple of that.
-                made = (state[kernel.TICKS] + self._ticks // 2) // self._ticks * _STAMP_SAMPLES
-                lost = made - state[kernel.SAMPLES]
-                return self._pace.settle(lost if lost > 0 else 0)
-        return super()._count_lost()
+        if not self._ticks or not gap:
+            return super()._count_lost(within)
+        # A stamp in the last burst, or after the overrun was seen, has everything before it.
+        if self._stamps > self._stamps_before or self._stamps > gap:
+            within = True
+        else:
+            within = self._read_to_stamp() and within
+            if state[kernel.STAMPS] == self._stamps:
+                return super()._count_lost(within)
+        # Stamps come every 32 samples of the chip's, so what it made between two is a multiple of that.
+        groups = (state[kernel.TICKS] + self._ticks // 2) // self._ticks
+        lost = max(0, groups * _STAMP_SAMPLES - state[kernel.SAMPLES])
+        between = abs(state[kernel.TICKS] - groups * self._ticks) > self._ticks // 4
+        return self._pace.settle(lost, (within or not lost) and not between)
 
-    def _read_to_stamp(self) -> None:
-        """The block is full and no stamp came since the gap: go on to the next. The next block begins afresh."""
+    def _read_on(self) -> None:
+        """The words of the last burst that the block had no room for, up to a stamp. The next block begins afresh."""
+        kernel = self._kernel
+        used = self._state[kernel.USED]
+        for burst in self._bursts:
+            if len(burst) == self._took * kernel.WORD_BYTES:
+                self._aside(burst[used * kernel.WORD_BYTES :])
+
+    def _aside(self, burst) -> None:
+        """Take what the burst says but for the samples."""
         kernel = self._kernel
         state = self._state
         filled, room = state[kernel.FILLED], state[kernel.ROOM]
-        spare = array("h", [0] * (_STAMP_SAMPLES + 1))
+        words = len(burst) // kernel.WORD_BYTES
+        spare = array("h", [0] * words)
+        state[kernel.FILLED], state[kernel.ROOM] = 0, words
+        kernel.unpack(burst, words, spare, spare, spare, state)
+        state[kernel.FILLED], state[kernel.ROOM] = filled, room
         self._stale = True
+
+    def _read_to_stamp(self) -> bool:
+        """The block is full and no stamp came since the gap: go on to the next. Whether nothing more was lost on the
+        way.
+        """
+        kernel = self._kernel
+        state = self._state
+        whole = True
         for _ in range(_TRIES):
-            self._look()
+            while self._level and state[kernel.STAMPS] == self._stamps:
+                burst = self._bursts[_TAIL_POWER if self._level >> _TAIL_POWER else 0]
+                self._read_words(burst)
+                self._aside(burst)
+                self._level -= len(burst) // kernel.WORD_BYTES
+            if self._look(False):
+                whole = False
+            if state[kernel.STAMPS] > self._stamps:
+                break
             if not self._level:
                 time.sleep_ms(1)
-                continue
-            state[kernel.FILLED], state[kernel.ROOM] = 0, len(spare)
-            self._read_words(self._bursts[0])
-            kernel.unpack(self._bursts[0], 1, spare, spare, spare, state)
-            if state[kernel.STAMPS] > self._stamps_at_gap:
-                break
-        state[kernel.FILLED], state[kernel.ROOM] = filled, room
+        return whole

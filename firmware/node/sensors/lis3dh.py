@@ -68,9 +68,9 @@ class LIS3DH(FifoSensor):
         self._state[self._kernel.SHIFT] = 1
         self.SCALE_UG = _SCALE_UG[self.range_g]
         # The largest digit of 10 or 8 bits; at 16 g digits go on beyond what the part is made for.
-        low_power = self.NOMINAL_HZ > 5000
-        largest = 0x7F00 if low_power else 0x7FC0
-        self.COARSE = self.SCALE_UG * (128 if low_power else 32) >= _COARSE_UG
+        digit = 0x100 if self.NOMINAL_HZ > 5000 else 0x40
+        largest = 0x8000 - digit
+        self.COARSE = self.SCALE_UG * (digit >> 1) >= _COARSE_UG
         self.CLIP = min(largest >> 1, self.range_g * 1000000 // self.SCALE_UG)
         self.BAND_HZ = (0, self.NOMINAL_HZ // 2)
 

@@ -56,6 +56,7 @@ class Vibration:
         self._phase = 0
         self.rate_dhz = RATE_DHZ
         self.contiguous = False
+        self.lost_exact = True
 
     def identify(self) -> None:
         """Always there."""

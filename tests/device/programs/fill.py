@@ -29,6 +29,9 @@ class Clock:
         self.now = self.now + 7 & PERIOD - 1
         return self.now
 
+    def ticks_ms(self):
+        return self.now // 1000
+
     def ticks_add(self, ticks, delta):
         return ticks + delta & PERIOD - 1
 

@@ -30,8 +30,9 @@ class FifoChip(RegisterChip):
 
     samples_made, samples_lost: since power-on, the truth a driver's own counts can be held against. Lost samples were
     made and could never be read from the FIFO because it was full. halted: the sensing element stopped, registers
-    still answer. identity: overrides what the chip says it is. waits: the source stands still while the FIFO is off, so
-    that a stream begun anew goes on where the last ended; otherwise time passes, as it does.
+    still answer. frozen: the FIFO counts, but every read gives what the first one since then gave. identity: overrides
+    what the chip says it is. waits: the source stands still while the FIFO is off, so that a stream begun anew goes on
+    where the last ended; otherwise time passes, as it does.
     """
 
     NOMINAL_HZ: float
@@ -45,6 +46,7 @@ class FifoChip(RegisterChip):
         self.rate_hz = rate_hz or self.source.rate_hz or self.NOMINAL_HZ * (1 + USUAL_ERROR)
         self.halted = False
         self.waits = False
+        self.frozen = False
         self.identity: int | None = None
         self.power_on()
 
@@ -69,6 +71,7 @@ class FifoChip(RegisterChip):
         self._count = 0  # samples made since then
         self._latest: int | None = None  # number of the newest sample
         self._new_data = False
+        self._image = b""  # what is read when frozen
         self._clear_fifo()
 
     # --- for subclasses: the clock
@@ -117,13 +120,20 @@ class FifoChip(RegisterChip):
     def _pop(self, units: int) -> bytes:
         """Up to `units` from the oldest on."""
         units = min(units, self._level)
-        data = self._render(self._head, units)
+        data = self._frozen_units(units) if self.frozen else self._render(self._head, units)
         self._head += units
         if self._origin is not None:
             self._follows = self._first + self._samples_before(self._head) - self._origin
         if units:
             self._overrun = False
         return data
+
+    def _frozen_units(self, units: int) -> bytes:
+        length = units * self.UNIT_BYTES
+        if length > len(self._image):
+            # The reads before were of fewer.
+            self._image += self._render(self._head, units)[len(self._image) :]
+        return self._image[:length]
 
     def _units_of(self, samples: int) -> int:
         """Units the first `samples` samples took."""
