@@ -90,7 +90,7 @@ READING_FIELDS = (
     ("line_frequency_z",    "int", "Hz",   10,  0, _U32, "frequency of the strongest line, z"),
     ("line_velocity_rms_z", "int", "mm/s", 100, 0, _U16, "velocity RMS of that line, z"),
     ("sample_rate",         "int", "Hz",   10,  0, _U32, "measured sample rate"),
-    ("samples_lost",        "int", "1",    1,   0, _U32, "samples the sensor made and the node did not get, this reading"),
+    ("samples_lost",        "int", "1",    1,   0, _U32, "samples made and not got, this reading; null: not known how many"),
     ("energy_spent",        "int", "mJ",   1,   0, _U32, "energy of this cycle"),
     ("band_low",            "int", "Hz",   10,  0, _U16, "lower end of the band that velocity really covers"),
     ("band_high",           "int", "Hz",   1,   0, _U16, "upper end of the band that velocity really covers"),

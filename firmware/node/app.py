@@ -66,6 +66,7 @@ class Node:
         self._complaint = ""
         self.say = say
         self.keep = keep.Keep(state, self.clock, self.tick, asleep_ms)
+        self._fault_said = ""
         if self.config.provisioned:
             self._compose(values)
         self.started_ms = self.clock.uptime_ms()
@@ -179,6 +180,10 @@ class Node:
         # The reading made of this block has this number, or the next one will.
         self.block = self.state.sequence
         changes = self.cycle.measure(self.measured_ms, patient, record)
+        why = self.cycle.why if self.cycle.fault else ""
+        if why and why != self._fault_said:
+            self.say("fault: " + why)
+        self._fault_said = why
         for metric, axis, level, value, limit in changes:
             message = build.alarm(self._bits(level, axis), metric, value, limit, self.state.sequence)
             self.delivery.put(schema.ALARM, message, self.measured_ms)
@@ -194,8 +199,10 @@ class Node:
         bits = self._bits(self.engine.level, c.axis)
         number = self.state.sequence
         more = report.reading(c)
+        # How many were lost is said only when it is certain; that there were, the state says.
+        lost = c.lost if c.lost_exact else None
         values = build.reading(
-            bits, c.temperature_dc, number, c.rms_mg, c.peak_mg, self.battery_mv(), c.rate_dhz, c.lost, more
+            bits, c.temperature_dc, number, c.rms_mg, c.peak_mg, self.battery_mv(), c.rate_dhz, lost, more
         )
         self.delivery.put(schema.READING, values, self.measured_ms)
         velocity = c.features.velocity

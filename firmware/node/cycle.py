@@ -45,9 +45,9 @@ class Cycle:
     """features: dsp.features.Features. vibration, temperature: drivers or None. engine: alarm.engine.Engine.
 
     What the last reading gave: rms_mg, peak_mg (of three, None without a block), velocity_c (the same, None until a
-    record is full), axis (worst, of velocity if there is one; 1..3, 0 none), clipped, lost, rate_dhz, temperature_dc
-    (or None), fault (a sensor that should answer does not, or gives nonsense), why (its words), samples (that stand in
-    the buffers). The rest: features.
+    record is full), axis (worst, of velocity if there is one; 1..3, 0 none), clipped, lost (lost_exact: that many and
+    no other number), rate_dhz, temperature_dc (or None), fault (a sensor that should answer does not, or gives
+    nonsense), why (its words), samples (that stand in the buffers). The rest: features.
 
     quiet: a gap before the next block costs nothing. hurried: see above. moved: bits of the axes that have ever given
     two values, for as long as somebody keeps them.
@@ -88,6 +88,7 @@ class Cycle:
         self.rms_mg = self.peak_mg = self.velocity_c = None
         self.axis = self.lost = self.rate_dhz = self.scale_ug = 0
         self.clipped = self.fault = False
+        self.lost_exact = True
         self.temperature_dc = None
         self.why = ""
 
@@ -165,6 +166,7 @@ class Cycle:
                     velocity.sensor_band(sensor.BAND_HZ[0], sensor.BAND_HZ[1])
                     self._vibration_ready = True
                 self.lost = sensor.fill(self.buffers, n)
+                self.lost_exact = sensor.lost_exact
             except _SENSOR_FAULTS as error:
                 self._no_block(str(error))
                 return

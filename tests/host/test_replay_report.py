@@ -102,6 +102,14 @@ def test_flags_zone_and_alarm() -> None:
     assert "no zone: no machine profile" in text and "alarm: warning" in text
 
 
+def test_samples_lost_nobody_knows_how_many() -> None:
+    run = run_of(Reading.of(sequence=0, samples_lost=7, lossy=True), Reading.of(sequence=1, lossy=True))
+    found = replay_report.summary(run, "x")
+    assert found["lost"] is None
+    assert "samples LOST" in "\n".join(replay_text.lines(run, found, {}))
+    assert replay_report.summary(run_of(Reading.of(sequence=0)), "x")["lost"] == 0
+
+
 def test_nothing_sent_is_null_and_not_zero() -> None:
     found = replay_report.summary(run_of(Reading.of(sequence=0)), "x")
     for channel in found["channels"].values():

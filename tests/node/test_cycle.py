@@ -24,6 +24,8 @@ class Vibration:
     COARSE = False
     rate_dhz = 266_670
     contiguous = True
+    lost_exact = True
+    NOISY = True
     name = "fake"
 
     def __init__(self) -> None:
@@ -154,8 +156,10 @@ def test_a_lossy_block_decides_nothing() -> None:
     vibration = Vibration()
     vibration.data = sine((9000, 0, 0))
     vibration.lost = 3
+    vibration.lost_exact = False
     cycle = make(vibration)
     assert cycle.measure(0, True) == ()
+    assert (cycle.lost, cycle.lost_exact) == (3, False)
     assert cycle.engine.level == 0
     assert cycle.rms_mg is not None
     vibration.lost = 0

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from on_board import Node
+from on_board import Node, make_flash
 from sensor_boards import board_with
 
+from judder.device import assets
 from judder.device.repl import Repl
 from judder.virtual import factory
 from judder.virtual.signal import imbalance
 from judder.virtual.wiring import Wiring
 from judder_core import schema, settings
 
-# Virtual time without a loss: the fastest sensor for 20 s, or with JUDDER_FULL=1 each for ten minutes (half an hour of
+# Virtual time without a loss: the fastest sensor for 8 s, or with JUDDER_FULL=1 each for ten minutes (half an hour of
 # this computer's). tests/bench/bench_soak.py runs the drivers of all for ten minutes without the board around them.
 FULL = bool(os.environ.get("JUDDER_FULL"))
-SOAK_S = 600 if FULL else 20
+SOAK_S = 600 if FULL else 8
 
 SOAK = """
 import board, json
@@ -73,7 +75,7 @@ def test_readings(tmp_path: Path, vibration: str, bus: str, temperature: str, ra
     source = imbalance(0.7 * 2**0.5, shaft_hz=rate_hz / 50)
     wiring = Wiring.for_board(wired, source, temperature_c=37.0)
     with Node(flash, wiring=wiring) as node:
-        readings = node.wait_messages("reading", 4, 60)
+        readings = node.wait_messages("reading", 3, 60)
         hello = node.of("hello")[0]
         chip = node.board.wiring.vibration
         assert chip is not None
@@ -116,6 +118,53 @@ def test_soak_loses_nothing(tmp_path: Path, vibration: str, bus: str, rate_hz: i
     # Delivered, and not much more than that was made: what waited at the end and came while the sensor settled.
     assert found["blocks"] * 4096 <= made < found["blocks"] * 4096 + 0.5 * rate_hz + 600
     assert lost == 0
+
+
+# In front of every burst: the node stands still at some of them.
+SLOW = """
+            FifoSensor.bursts += 1
+            if FifoSensor.bursts in (60, 100, 101):
+                time.sleep_ms(70)
+"""
+
+
+def test_samples_a_slow_node_lost_are_in_its_readings(tmp_path: Path) -> None:
+    firmware = tmp_path / "firmware"
+    shutil.copytree(assets.firmware(), firmware)
+    path = firmware / "node" / "sensors" / "fifo.py"
+    text = path.read_text()
+    for old, new in (
+        ("            asked_us = time.ticks_us()\n", SLOW + "            asked_us = time.ticks_us()\n"),
+        ('    name = ""\n', '    name = ""\n    bursts = 0\n'),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path.write_text(text)
+    values = {"mode": "continuous", "interval_s": 0, "block_samples": 2048, "vibration_sensor": "iis3dwb"}
+    flash = make_flash(tmp_path / "flash.bin", values, firmware)
+    with Node(flash) as node:
+        readings = node.wait_messages("reading", 12, 60)
+        chip = node.board.wiring.vibration
+        assert chip is not None
+        lossy = [reading for reading in readings if reading["state"] & schema.STATE_LOST]
+        assert [reading for reading in readings if reading["samples_lost"]] == lossy
+        assert sum(reading["samples_lost"] for reading in lossy) == chip.samples_lost > 3000
+    assert 1 <= len(lossy) <= 3
+    assert not any(reading["state"] & schema.STATE_ZONE_MASK for reading in lossy)
+
+
+def test_a_frozen_fifo_is_a_fault_with_its_reason(tmp_path: Path) -> None:
+    values = {"mode": "continuous", "interval_s": 0, "block_samples": 1024, "vibration_sensor": "iis3dwb"}
+    with Node(make_flash(tmp_path / "flash.bin", values)) as node:
+        readings = node.wait_messages("reading", 3, 60)
+        assert not any(reading["state"] & schema.STATE_SENSOR_FAULT for reading in readings)
+        chip = node.board.wiring.vibration
+        assert chip is not None
+        chip.frozen = True
+        node.wait_line("time stamps that go back: its FIFO is stuck")
+        node.wait(lambda: node.of("reading")[-1]["state"] & schema.STATE_SENSOR_FAULT)
+        chip.frozen = False
+        node.wait(lambda: not node.of("reading")[-1]["state"] & schema.STATE_SENSOR_FAULT)
 
 
 def test_two_thermometers_on_one_line_and_a_self_test_over_the_repl(tmp_path: Path) -> None:

@@ -71,9 +71,7 @@ def state(
     return bits
 
 
-def reading(
-    bits: int, temperature_dc, sequence: int, rms_mg, peak_mg, battery_mv, rate_dhz, lost: int, more=()
-) -> list:
+def reading(bits: int, temperature_dc, sequence: int, rms_mg, peak_mg, battery_mv, rate_dhz, lost, more=()) -> list:
     """READING. rms_mg, peak_mg: three integers, or None when there is no block. Others: integer or None.
 
     more: (name of the row, value) of what else there is.

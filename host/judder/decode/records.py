@@ -99,7 +99,7 @@ class Reading(Record):
     """One measurement of a node.
 
     zone: ISO zone "A".."D", None when not rated. alarm_level: "none", "warning", "danger". worst_axis: "x", "y", "z" or
-    None. lossy: samples were lost (samples_lost says how many, where sent). kurtosis: 3 for a Gaussian signal.
+    None. lossy: samples were lost (samples_lost says how many, None: not known). kurtosis: 3 for a Gaussian signal.
     extra: trailing items of a newer node that this version has no name for.
     """
 

@@ -19,7 +19,7 @@ def notes(run: Run, found: Mapping[str, Any]) -> list[str]:
         text
         for text, is_so in (
             ("CLIPPED", found["clipped"]),
-            (f"{found['lost']} samples LOST", found["lost"]),
+            ("samples LOST" if found["lost"] is None else f"{found['lost']} samples LOST", found["lost"] != 0),
             ("BAND NOT COVERED", found["band_not_covered"]),
             ("SENSOR FAULT", found["sensor_fault"]),
             ("machine not running", found["not_running"]),
@@ -63,7 +63,7 @@ def _no_velocity(run: Run, found: Mapping[str, Any]) -> str:
     rate_hz = found["fs_hz"] or run.scenario.rate_hz or 0
     if found["sensor_fault"]:
         why = "a sensor fault, and between faults no record long enough (a second or two)"
-    elif found["lost"]:
+    elif found["lost"] != 0:
         why = "samples were lost, and between losses no record long enough (a second or two)"
     elif rate_hz < VELOCITY_FROM_HZ:
         why = f"that takes {VELOCITY_FROM_HZ:g} samples a second"

@@ -6,7 +6,8 @@ Put together, over the blocks a value was sent for (each has the same number of 
 - kurtosis: of the blocks' fourth moments over the square of their mean variance, as if the blocks were one;
 - lines: the same line of several spectra (within two bins) once, its velocity as an RMS over all spectra of its axis,
   where it did not show counting as none; the eight strongest;
-- fs_hz and band_hz: as last reported; lost: the sum; clipped: if any block was; zone: the worst; alarm: the highest.
+- fs_hz and band_hz: as last reported; lost: the sum, null when a block does not say how many; clipped: if any
+  block was; zone: the worst; alarm: the highest.
 What the node did not send is null.
 
 One thing the node can't know: a sample at the end of the file's integers was cut off when it was recorded. Its block is
@@ -95,7 +96,7 @@ def summary(run: Run, name: str) -> dict[str, Any]:
         "band_hz": _last(map(_band, readings)),
         "channels": {axis: _channel(run, axis) for axis in AXES},
         "clipped": bool(cut_off) or any(reading.clipped for reading in readings),
-        "lost": sum(reading.samples_lost or 0 for reading in readings),
+        "lost": _lost(readings),
         "band_not_covered": any(reading.band_not_covered for reading in readings),
         "not_running": bool(readings) and all(reading.not_running for reading in readings),
         "sensor_fault": any(reading.sensor_fault for reading in readings),
@@ -118,6 +119,12 @@ def _cut_off(run: Run) -> tuple[set[int], set[int]]:
     record = (recording.rate_hz or 0) / _bin_hz(run.spectra)
     after = math.ceil(1.5 * record / run.block)
     return cut_off, {index + later for index in cut_off for later in range(after + 1)}
+
+
+def _lost(readings: Sequence[Reading]) -> int | None:
+    if any(reading.lossy and reading.samples_lost is None for reading in readings):
+        return None
+    return sum(reading.samples_lost or 0 for reading in readings)
 
 
 def _channel(run: Run, axis: str) -> dict[str, Any]:
