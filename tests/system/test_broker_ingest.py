@@ -8,8 +8,12 @@ import time
 
 import paho.mqtt.client as mqtt
 import pytest
+from tests.host import servers
 
 from judder.errors import DeviceError
+from judder.flow import Poison, Uplink
+from judder.ingest import topics
+from judder.ingest.events import Presence
 from judder.ingest.mqtt import Subscriber
 from judder.virtual.broker import Broker, free_port
 
@@ -19,6 +23,7 @@ KINDS = [
     pytest.param("mosquitto", marks=pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")),
 ]
 NODE = "70b3d5fffe000001"
+NODE_OF_VECTORS = "70b3d57ed0000001"
 
 
 def node_client(port: int) -> mqtt.Client:
@@ -36,9 +41,10 @@ def test_payloads_and_commands_pass(kind: str) -> None:
         node.on_message = lambda _c, _d, message: got.append(message.payload)
         node.subscribe(f"judder/{NODE}/down", qos=1)
         node.publish(f"judder/{NODE}/up", b"\x82\x01\x00", qos=1).wait_for_publish(5)
-        message = subscriber.get(5)
-        assert message is not None
-        assert (message.node, message.payload, message.is_status) == (NODE, b"\x82\x01\x00", False)
+        event = subscriber.get(5)
+        assert isinstance(event, Uplink)
+        assert (event.node, event.payload, event.source) == (NODE, b"\x82\x01\x00", "mqtt")
+        assert abs(event.received_at - time.time()) < 60
         deadline = time.monotonic() + 10
         while not got and time.monotonic() < deadline:
             subscriber.send(NODE, b"\x83\x10\x01\x02")
@@ -54,11 +60,84 @@ def test_subscriber_comes_back_after_the_broker_was_killed(kind: str) -> None:
         broker.start()
         node = node_client(broker.port)
         deadline = time.monotonic() + 30
-        message = None
-        while message is None and time.monotonic() < deadline:
+        event = None
+        while event is None and time.monotonic() < deadline:
             node.publish(f"judder/{NODE}/up", b"\x00", qos=1)
-            message = subscriber.get(0.5)
-        assert message is not None
+            event = subscriber.get(0.5)
+        assert isinstance(event, Uplink)
+        node.loop_stop()
+
+
+# Not amqtt (0.11): it forgets what a client that went away had not acknowledged.
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_what_is_not_acknowledged_comes_again(kind: str) -> None:
+    """A gateway that dies between receiving and storing loses nothing."""
+    with Broker(kind) as broker:
+        node = node_client(broker.port)
+        with Subscriber(broker.host, broker.port, client_id="gateway") as subscriber:
+            for i in range(5):
+                node.publish(f"judder/{NODE}/up", bytes([i]), qos=1).wait_for_publish(5)
+            taken = [subscriber.receive(5) for _ in range(5)]
+            for message in taken[:3]:
+                assert message is not None
+                subscriber.ack(message)
+            time.sleep(0.3)  # what was acknowledged has to reach the broker before the end
+        with Subscriber(broker.host, broker.port, client_id="gateway") as subscriber:
+            again = [subscriber.get(5) for _ in range(2)]
+            assert [event.payload for event in again if isinstance(event, Uplink)] == [b"\x03", b"\x04"]
+            assert subscriber.get(0.5) is None
+            node.publish(f"judder/{NODE}/up", b"\x05", qos=1).wait_for_publish(5)
+            last = subscriber.get(5)
+            assert isinstance(last, Uplink) and last.payload == b"\x05"
+            # One of the connection before: a number that may belong to another message by now.
+            assert taken[4] is not None
+            subscriber.ack(taken[4])
+        node.loop_stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_acknowledgement_after_a_reconnect_is_void(kind: str) -> None:
+    """Without a session the broker numbers its messages from 1 again: an old number must not acknowledge a new one."""
+    with Broker(kind) as broker, Subscriber(broker.host, broker.port) as subscriber:
+        node = node_client(broker.port)
+        node.publish(f"judder/{NODE}/up", b"\x00", qos=1).wait_for_publish(5)
+        old = subscriber.receive(5)
+        assert old is not None
+        broker.kill()
+        broker.start()
+        deadline = time.monotonic() + 30
+        new = None
+        while new is None and time.monotonic() < deadline:
+            node.publish(f"judder/{NODE}/up", b"\x01", qos=1)
+            new = subscriber.receive(0.5)
+        assert new is not None
+        sent: list[int] = []
+        subscriber._client.ack = lambda mid, _qos: sent.append(mid)  # type: ignore[method-assign,assignment,return-value]
+        subscriber.ack(old)
+        assert sent == []
+        subscriber.ack(new)
+        assert sent == [new._mid]
+        node.loop_stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_topics_of_servers_and_what_is_malformed(kind: str) -> None:
+    subscriptions = (*topics.OWN, *topics.CHIRPSTACK, *topics.of_tts("machines@works"))
+    wanted = [servers.named(name) for name in ("chirpstack: up, one gateway", "tts: up", "tts: downlink ack")]
+    with Broker(kind) as broker, Subscriber(broker.host, broker.port, subscriptions=subscriptions) as subscriber:
+        node = node_client(broker.port)
+        for vector in wanted:
+            node.publish(vector["topic"], servers.body(vector), qos=1).wait_for_publish(5)
+            event = subscriber.get(5)
+            assert event is not None and not isinstance(event, Poison)
+            assert servers.plain(event) == vector["event"]
+        node.publish(wanted[0]["topic"], b"\xff{", qos=1).wait_for_publish(5)
+        poison = subscriber.get(5)
+        assert isinstance(poison, Poison)
+        assert (poison.uplink.node, poison.uplink.payload) == (NODE_OF_VECTORS, b"\xff{")
+        assert "JSON" in str(poison.error)
+        node.publish(f"judder/{NODE}/status", b"online", qos=1).wait_for_publish(5)
+        assert subscriber.get(5) == Presence(NODE, pytest.approx(time.time(), abs=60), "mqtt", online=True)
         node.loop_stop()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from judder.decode import decode
 from judder.decode.records import Reading
+from judder.flow import Uplink
 from judder.ingest.mqtt import Subscriber
 from judder.virtual.broker import Broker
 
@@ -146,7 +147,7 @@ def test_fleet_on_a_broker() -> None:
         done = run("sim", "--nodes", "2", "--scenario", "healthy", "--minutes", "0.5", "--pace", "20", "--to", target)
         assert done.returncode == 0, done.stderr
         nodes = set()
-        while (message := subscriber.get(0.5)) is not None:
-            if not message.is_status and isinstance(decode(message.payload), Reading):
-                nodes.add(message.node)
+        while (event := subscriber.get(0.5)) is not None:
+            if isinstance(event, Uplink) and isinstance(decode(event.payload), Reading):
+                nodes.add(event.node)
     assert len(nodes) == 2

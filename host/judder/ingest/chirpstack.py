@@ -17,7 +17,7 @@ from judder.flow import Uplink
 from judder.ingest import envelope, events
 from judder.ingest.envelope import Body
 
-_quick: Callable[[bytes | str], Uplink | None] | None
+_quick: Callable[[bytes], Uplink | None] | None
 try:
     from judder.ingest.chirpstack_fast import up as _quick
 except ImportError:  # without msgspec
@@ -34,10 +34,10 @@ def parse(body: Body, event: str | None = None, *, received_at: float | None = N
     received_at: Unix time in seconds, for an event that says none. node: id, for an event that names no device.
     Raises InputError for what is no event of ChirpStack v4.
     """
-    if _quick is not None and (event is None or event == "up") and isinstance(body, (bytes, str)):
+    if _quick is not None and (event is None or event == "up") and isinstance(body, bytes):
         uplink = _quick(body)
         if uplink is not None:
-            return events.sort(uplink)
+            return uplink
     if isinstance(body, bytes) and body.startswith(_PROTOBUF):
         raise InputError("an event as protobuf; set json=true under [integration.mqtt] of chirpstack.toml")
     found = envelope.load(body)

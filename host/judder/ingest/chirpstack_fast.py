@@ -6,14 +6,17 @@ the standard library; so results never depend on which of the two read an event 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
-from judder.errors import JudderError
+from judder.errors import InputError
 from judder.flow import Uplink
 from judder.ingest import envelope
+from judder_core import schema
 
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _Counter = Annotated[int, msgspec.Meta(ge=0, le=envelope.MAX_COUNTER)]
 _Frequency = Annotated[int, msgspec.Meta(ge=1)]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=255)]
@@ -29,7 +32,7 @@ class _Heard(msgspec.Struct, gc=False):
     rssi: float
     gatewayId: str | None = None
     snr: float = 0.0
-    nsTime: str | None = None
+    nsTime: _Time | None = None
 
 
 class _Lora(msgspec.Struct, gc=False):
@@ -61,6 +64,11 @@ class _Up(msgspec.Struct, gc=False):
     joinServerContext: None = None  # anything else: the payload is still encrypted
 
 
+# A message of ours in its ordinary form: an array of up to 23 items, its kind in one byte.
+_OFFSET = schema.FPORT_OFFSET
+_SHORT_PORTS = 23 + _OFFSET
+
+_node_id, _lora_rate = envelope.node_id, envelope.lora_rate
 _decode = msgspec.json.Decoder(_Up).decode
 
 
@@ -68,33 +76,34 @@ def _link(copy: _Heard) -> tuple[float, float]:
     return copy.snr, copy.rssi
 
 
-def up(body: bytes | str) -> Uplink | None:
-    """An Uplink with a payload and a time, or None. Never raises for what is in the body."""
+def up(body: bytes) -> Uplink | None:
+    """An Uplink that is ours by its port, or None. Never raises for what is in the body."""
     try:
         found = _decode(body)
+        payload, port = found.data, found.fPort
+        if payload[1] + _OFFSET != port or port > _SHORT_PORTS or not 0x81 <= payload[0] <= 0x97:
+            return None
         heard = found.rxInfo
         best = heard[0] if len(heard) == 1 else max(heard, key=_link)
         info = found.deviceInfo
         lora = found.txInfo.modulation.lora
-        if not found.data:
-            return None
         return Uplink(
-            envelope.node_id(info.devEui),
-            found.data,
-            envelope.unix_s(best.nsTime or found.time),
+            _node_id(info.devEui),
+            payload,
+            best.nsTime.timestamp() if best.nsTime is not None else envelope.unix_s(found.time or ""),
             "chirpstack",
-            found.fPort,
+            port,
             found.fCnt,
             found.devAddr or None,
             found.confirmed,
             best.rssi,
             best.snr,
             best.gatewayId or None,
-            envelope.lora(lora.spreadingFactor, lora.bandwidth),
+            _lora_rate(lora.spreadingFactor, lora.bandwidth),
             found.txInfo.frequency,
             info.deviceName or None,
             info.tags or {},
             found.deduplicationId or None,
         )
-    except (ValueError, TypeError, RecursionError, OverflowError, JudderError):
+    except (ValueError, IndexError, RecursionError, OverflowError, InputError):  # msgspec's errors are ValueErrors
         return None

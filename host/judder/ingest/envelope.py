@@ -7,13 +7,12 @@ expected, so that it never costs a payload.
 from __future__ import annotations
 
 import binascii
-import contextlib
 import functools
 import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from judder import flow
@@ -22,6 +21,8 @@ from judder.errors import InputError
 Body = bytes | bytearray | memoryview | str | Mapping[str, Any]
 
 MAX_COUNTER = (1 << 32) - 1
+# Where the seventh digit of a second stands in an RFC 3339 text.
+_SEVENTH = len("2026-07-18T09:34:15.123456")
 _SURROGATE = re.compile(r"\\u[dD][89abAB]")
 
 
@@ -76,19 +77,30 @@ def node_id(text: str) -> str:
     return flow.node_id(text)
 
 
-def unix_s(text: Any) -> float:
-    """Unix time of an RFC 3339 text, cut to the microsecond; without an offset it is UTC. Raises ValueError, TypeError
-    or OverflowError."""
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+def unix_s(text: str) -> float:
+    """Unix time of an RFC 3339 text, rounded to the microsecond; without an offset it is UTC.
+
+    Raises ValueError, or OverflowError at the end of the year 9999.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text.upper())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if len(text) > _SEVENTH and "5" <= text[_SEVENTH] <= "9" and text[_SEVENTH - 7] == ".":  # Python cuts it off
+        moment += timedelta(microseconds=1)
+    return moment.timestamp()
 
 
 def arrival(times: tuple[object, ...], received_at: float | None) -> float:
     """The first of the times that is one, else received_at. Raises InputError where there is none."""
     for text in times:
         if isinstance(text, str) and text:
-            with contextlib.suppress(ValueError, OverflowError):
+            try:
                 return unix_s(text)
+            except (ValueError, OverflowError):
+                continue
     if received_at is None:
         raise InputError("the event says no time; hand in received_at")
     return received_at
@@ -143,10 +155,17 @@ def tags(value: object) -> dict[str, str]:
 
 def best(heard: object) -> Mapping[str, Any]:
     """Of the gateways that heard an uplink, the one with the best SNR, then RSSI; empty where none is named."""
-    copies = [copy for copy in heard if isinstance(copy, dict)] if isinstance(heard, list) else []
-    if len(copies) < 2:
-        return copies[0] if copies else {}
-    return max(copies, key=lambda copy: (number(copy.get("snr")) or 0.0, number(copy.get("rssi")) or -math.inf))
+    if not isinstance(heard, list):
+        return {}
+    if len(heard) == 1:
+        return table(heard[0])
+    copies = [copy for copy in heard if isinstance(copy, dict)]
+    return max(copies, key=_quality, default={})
+
+
+def _quality(copy: Mapping[str, Any]) -> tuple[float, float]:
+    rssi = number(copy.get("rssi"))
+    return number(copy.get("snr")) or 0.0, -math.inf if rssi is None else rssi
 
 
 def link(copy: Mapping[str, Any], *, is_lora: bool) -> tuple[float | None, float | None]:
@@ -159,14 +178,15 @@ def link(copy: Mapping[str, Any], *, is_lora: bool) -> tuple[float | None, float
 
 
 @functools.lru_cache(maxsize=256)
-def _lora(spreading: int, bandwidth_hz: int) -> str:
+def lora_rate(spreading: int, bandwidth_hz: int) -> str:
+    """As "SF7BW125"."""
     return f"SF{spreading}BW{bandwidth_hz // 1000}"
 
 
 def lora(spreading: object, bandwidth_hz: object) -> str | None:
-    """As "SF7BW125", else None."""
+    """lora_rate where both are numbers, else None."""
     if type(spreading) is int and type(bandwidth_hz) is int:
-        return _lora(spreading, bandwidth_hz)
+        return lora_rate(spreading, bandwidth_hz)
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import queue
 import time
@@ -14,6 +13,8 @@ from typing import Protocol, Self
 from judder.device.boards import Board
 from judder.device.profile import Value
 from judder.errors import InputError
+from judder.flow import Uplink
+from judder.ingest import chirpstack
 from judder.ingest.mqtt import Subscriber
 from judder.virtual.board import VirtualBoard
 from judder.virtual.broker import Broker
@@ -89,10 +90,10 @@ class MqttNetwork:
 
     def get(self, timeout_s: float) -> tuple[bytes, float] | None:
         assert self._subscriber is not None
-        message = self._subscriber.get(timeout_s)
-        if message is None or message.node != self._node or message.is_status:
+        event = self._subscriber.get(timeout_s)
+        if not isinstance(event, Uplink) or event.node != self._node:
             return None
-        return message.payload, message.received_at
+        return event.payload, event.received_at
 
     def send(self, payload: bytes) -> None:
         assert self._subscriber is not None
@@ -138,8 +139,9 @@ class LorawanNetwork:
 
     def _event(self, event: object) -> None:
         kind, body = event.kind, event.body  # type: ignore[attr-defined]  # lorawan.events.Event, imported late
-        if kind == "up":
-            self._payloads.put((base64.b64decode(body.get("data", "")), time.time()))
+        found = chirpstack.parse(body, kind)
+        if isinstance(found, Uplink):
+            self._payloads.put((found.payload, time.time()))
 
     def settings(self) -> dict[str, Value]:
         values: dict[str, Value] = {
