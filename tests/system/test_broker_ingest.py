@@ -68,7 +68,7 @@ def test_subscriber_comes_back_after_the_broker_was_killed(kind: str) -> None:
         node.loop_stop()
 
 
-# Not amqtt (0.11): it forgets what a client that went away had not acknowledged.
+# Not amqtt (0.12): it forgets what a client that went away had not acknowledged.
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_what_is_not_acknowledged_comes_again(kind: str) -> None:
     """A gateway that dies between receiving and storing loses nothing."""
