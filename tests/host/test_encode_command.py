@@ -1,7 +1,6 @@
 """encode_command(): what it makes the node's own command handler takes, and decode() reads back."""
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import cbor2
@@ -12,17 +11,25 @@ from judder.decode import command, records
 from judder.errors import EncodeError, SettingsError
 from judder_core import schema, settings
 from node.commands import Commands
+from node.config import Config
 
 
 class _Records:
+    """Of the cfg partition: what was saved last."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+
+    def load(self) -> bytes:
+        return self.payload
+
     def save(self, payload: bytes) -> None:
         self.payload = payload
 
 
 def node(**values: object) -> Commands:
     """The firmware's own handler over a provisioned node."""
-    config = SimpleNamespace(provisioned=True, payload=settings.pack(values), crc=0, records=_Records())
-    return Commands(config)
+    return Commands(Config(_Records(settings.pack(values))))
 
 
 # Bytes by hand after RFC 8949: array(5), 16, tag, action, argument, map of key 11 -> 300.
