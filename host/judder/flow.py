@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from judder.decode.clocks import AHEAD, BEHIND
 from judder.decode.records import Record
 from judder.errors import InputError, JudderError
 
@@ -58,13 +59,15 @@ class Observation:
     """A record with who sent it and when it was true.
 
     measured_at: Unix time in seconds: received_at less the age the node gave; None for records without one. problems:
-    words of the Tracker ("duplicate", "late", "gap:3", "reboot", ...), empty when all is as it should be.
+    words of the Tracker ("duplicate", "late", "gap:3", "reboot", ...), empty when all is as it should be. heard_at:
+    received_at as the Tracker believes it: this computer's time in place of a clock that is off; None: not said.
     """
 
     uplink: Uplink
     record: Record
     measured_at: float | None = None
     problems: tuple[str, ...] = ()
+    heard_at: float | None = None
 
     @property
     def node(self) -> str:
@@ -73,6 +76,15 @@ class Observation:
     @property
     def received_at(self) -> float:
         return self.uplink.received_at
+
+    @property
+    def at(self) -> float | None:
+        """When it was true, as well as can be told: measured, else received. None where no clock can be believed."""
+        if self.measured_at is not None:
+            return self.measured_at
+        if self.heard_at is not None:
+            return self.heard_at
+        return None if AHEAD in self.problems or BEHIND in self.problems else self.uplink.received_at
 
 
 @dataclass(slots=True)

@@ -39,10 +39,10 @@ def test_an_age_no_node_reaches_is_a_clock_of_1970_or_2106_and_places_nothing(ag
 def test_a_server_in_1970(when: float) -> None:
     blind = Listener()
     assert blind.hear(reading(5), when - T0) == ("clock-behind",)
-    assert blind.last.measured_at is None
+    assert blind.last.measured_at is blind.last.at is None
     seeing = Listener(clock=lambda: T0 + 1000)
     assert seeing.hear(reading(5, 10), when - T0) == ("clock-behind",)
-    assert seeing.last.measured_at == T0 + 990
+    assert (seeing.last.measured_at, seeing.last.heard_at, seeing.last.at) == (T0 + 990, T0 + 1000, T0 + 990)
     assert [ear.numbers((6, 1060, 0), (7, 1120, 0)) for ear in (blind, seeing)] == [[(), ()]] * 2
 
 
@@ -50,10 +50,10 @@ def test_a_server_in_1970(when: float) -> None:
 def test_a_server_in_2106(when: float) -> None:
     blind = Listener()
     assert blind.hear(reading(5), when - T0) == ("clock-ahead",)
-    assert blind.last.measured_at is None
+    assert blind.last.measured_at is blind.last.at is None
     seeing = Listener(clock=lambda: T0 + 1000)
     assert seeing.hear(reading(5, 10), when - T0) == ("clock-ahead",)
-    assert seeing.last.measured_at == T0 + 990
+    assert (seeing.last.measured_at, seeing.last.heard_at, seeing.last.at) == (T0 + 990, T0 + 1000, T0 + 990)
     # And the true time afterwards is not "late".
     assert [ear.numbers((6, 1060, 0), (7, 1120, 0)) for ear in (blind, seeing)] == [[(), ()]] * 2
 

@@ -103,7 +103,7 @@ class Tracker:
             self._changed.add(node)
         for word in words:
             self._tell(node, word, received)
-        return Observation(uplink, record, measured, tuple(words))
+        return Observation(uplink, record, measured, tuple(words), heard_at=received)
 
     def refuse(self, poison: Poison) -> None:
         """Count and log a payload that did not decode. Nothing is learned from it."""

@@ -1,37 +1,59 @@
-"""Records as NDJSON: one JSON object a line, flushed line by line so that a killed process loses nothing it printed."""
+"""Observations as NDJSON: one JSON object a line, on the disk when write() returns.
+
+`judder decode --file` reads the file again. A line a power cut left unfinished is cut off at the next start.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TextIO
 
-from judder.decode.records import Record
+from judder.flow import Observation
+from judder.sink import Plugin, Poisoned, SinkOptions, append, daily, rows
+from judder.sink.base import BaseSink
 
 
-class NdjsonSink:
-    """Appends to a file; the folder is made. Use as a context manager.
+@dataclass(slots=True, kw_only=True)
+class NdjsonOptions(SinkOptions):
+    """path: the file; its folder is made. daily: a file a day (UTC, by the time of receipt), the date before the
+    ending: readings-2026-03-01.ndjson."""
 
-    put(record, **context): context (node, received_at, ...) stands before the record's own fields.
-    """
+    path: Path = Path("readings.ndjson")
+    daily: bool = False
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = path.open("a", encoding="utf-8")
+    def __post_init__(self) -> None:
+        SinkOptions.__post_init__(self)
+        self.path = Path(self.path)
 
-    def put(self, record: Record, **context: object) -> None:
-        self._file.write(json.dumps({**context, **record.to_dict()}, separators=(",", ":")) + "\n")
-        self._file.flush()
+
+class NdjsonSink(BaseSink):
+    """One line an observation, as rows.nested makes it."""
+
+    name = "ndjson"
+
+    def __init__(self, options: NdjsonOptions) -> None:
+        super().__init__(options)
+        self._files = daily.Files(lambda path: append.AppendFile(path, append.find_uuids))
+        self._path = options.path
+        self._daily = options.daily
+
+    def write(self, batch: Sequence[Observation]) -> None:
+        lines: dict[Path, list[tuple[str, bytes]]] = {}
+        for index, observation in enumerate(batch):
+            row = rows.nested(observation)
+            path = daily.path(self._path, observation) if self._daily else self._path
+            try:
+                line = json.dumps(row, separators=(",", ":"), allow_nan=False)
+            except ValueError as error:
+                raise Poisoned(index, f"JSON has no way to write it: {error}") from error
+            lines.setdefault(path, []).append((row["id"], line.encode() + b"\n"))
+        for path, found in lines.items():
+            self._files.of(path).append(found)
 
     def close(self) -> None:
-        self._file.close()
+        self._files.close()
 
-    def __enter__(self) -> NdjsonSink:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+PLUGIN = Plugin(NdjsonOptions, NdjsonSink)

@@ -22,7 +22,8 @@ from judder.device.flash import FlashReport, flash
 from judder.device.profile import Value
 from judder.device.provision import ProvisionReport, provision
 from judder.errors import DecodeError, InputError, JudderError
-from judder.sink.ndjson import NdjsonSink
+from judder.flow import Observation, Uplink
+from judder.sink.ndjson import NdjsonOptions, NdjsonSink
 from judder.virtual import demo_network, factory
 from judder.virtual.board import VirtualBoard
 from judder.virtual.clock import VIRTUAL
@@ -152,7 +153,7 @@ def _measure(
         pace=pace,
     )
     network.attach(virtual, wiring, node, Path(key_file))
-    with NdjsonSink(log) as sink, virtual:
+    with NdjsonSink(NdjsonOptions(path=log)) as sink, virtual:
         words = LastWords(virtual)
         last = time.monotonic()
         asked: float | None = None
@@ -167,7 +168,9 @@ def _measure(
                 except DecodeError:
                     outcome.bad_frames += 1
                     continue
-                sink.put(record, node=node, received_at=round(received_at, 3), board_s=round(now_s, 3))
+                tags = {"board_s": f"{now_s:.3f}"}
+                uplink = Uplink(node, payload, round(received_at, 3), "demo", tags=tags)
+                sink.write([Observation(uplink, record)])
                 _take(outcome, record, now_s, on_record)
             if asked is None and now_s > scenario.duration_s and _all_in(outcome):
                 network.send(_request("capture" if network.captures else "hello"))
