@@ -9,11 +9,12 @@ import pytest
 from judder.device import layout, partitions
 from judder.errors import BoardError, FlashError
 
-# DESIGN section 3, 4 MB board: (label, offset, size); cfg two sectors larger, for what a LoRaWAN link keeps.
+# DESIGN section 3, 4 MB board: (label, offset, size). Unlike there cfg is two sectors larger, for what a LoRaWAN link
+# keeps, and half of vfs, a loader of 16 KB, goes to the two slots: modules of a few hundred bytes take 4 KB each.
 DESIGN = {
-    "vfs": (0x200000, 0x40000),
-    "app_a": (0x240000, 0x90000),
-    "app_b": (0x2D0000, 0x90000),
+    "vfs": (0x200000, 0x20000),
+    "app_a": (0x220000, 0xA0000),
+    "app_b": (0x2C0000, 0xA0000),
     "cfg": (0x360000, 0x6000),
     "ring": (0x366000, 0x9A000),
 }

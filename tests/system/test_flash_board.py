@@ -308,8 +308,8 @@ def test_command_ends_in_one_line_and_the_right_code(arguments: tuple[str, ...],
 def test_build_command_writes_images_and_prints_sizes(tmp_path: Path) -> None:
     done = judder("build", "--board", "esp32-generic", "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    assert "node/__init__.mpy" in done.stdout and "of 589824 bytes used" in done.stdout
-    assert (tmp_path / "out/app_a.img").stat().st_size == 0x90000
+    assert "node/__init__.mpy" in done.stdout and "of 655360 bytes used" in done.stdout
+    assert (tmp_path / "out/app_a.img").stat().st_size == 0xA0000
     rows = [json.loads(text) for text in judder("build", "--json").stdout.splitlines()]
     assert {"vfs", "app_a"} == {row["partition"] for row in rows if "partition_bytes" in row}
 

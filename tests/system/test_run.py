@@ -109,7 +109,7 @@ def test_a_missing_partition_table_and_application_are_told_apart(flash: Path) -
 
 def test_a_blank_vfs_is_formatted_and_a_damaged_one_is_not(flash: Path) -> None:
     image = bytearray(make_flash(flash).read_bytes())
-    image[0x200000:0x240000] = b"\xff" * 0x40000
+    image[0x200000:0x220000] = b"\xff" * 0x20000
     flash.write_bytes(image)
     with Recorded(flash) as board:
         board.wait(r"Performing initial setup\r\n.*>>> $")
@@ -118,7 +118,7 @@ def test_a_blank_vfs_is_formatted_and_a_damaged_one_is_not(flash: Path) -> None:
     flash.write_bytes(image)
     with Recorded(flash) as board:
         board.wait("filesystem appears to be corrupted")
-    assert flash.read_bytes()[0x200000:0x240000] == bytes(image[0x200000:0x240000])
+    assert flash.read_bytes()[0x200000:0x220000] == bytes(image[0x200000:0x220000])
 
 
 def test_no_micropython_says_what_to_install(flash: Path) -> None:

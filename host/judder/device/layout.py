@@ -43,9 +43,9 @@ _FIXED = (
     Partition("nvs",      TYPE_DATA, SUBTYPE_NVS,     0x009000, 0x006000, keep=True),
     Partition("phy_init", TYPE_DATA, SUBTYPE_PHY,     0x00F000, 0x001000, keep=True),
     Partition("factory",  TYPE_APP,  SUBTYPE_FACTORY, 0x010000, 0x1F0000),
-    Partition("vfs",      TYPE_DATA, SUBTYPE_VFS,     0x200000, 0x040000),
-    Partition("app_a",    TYPE_DATA, SUBTYPE_SLOT,    0x240000, 0x090000),
-    Partition("app_b",    TYPE_DATA, SUBTYPE_SLOT,    0x2D0000, 0x090000, keep=True),
+    Partition("vfs",      TYPE_DATA, SUBTYPE_VFS,     0x200000, 0x020000),
+    Partition("app_a",    TYPE_DATA, SUBTYPE_SLOT,    0x220000, 0x0A0000),
+    Partition("app_b",    TYPE_DATA, SUBTYPE_SLOT,    0x2C0000, 0x0A0000, keep=True),
     Partition("cfg",      TYPE_DATA, SUBTYPE_RAW,     0x360000, 0x006000, keep=True),
 )
 # fmt: on
