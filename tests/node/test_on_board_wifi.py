@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 import pytest
 from on_board import Node, Sine, level, make_flash, named
 
-from judder.virtual.broker import Broker
+from judder.ingest.broker import Broker
 from judder_core import codec, schema
 
 INTERVAL, WARNING, SSID = 11, 40, 21

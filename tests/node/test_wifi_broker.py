@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from runner import FAKES, run, start
 
-from judder.virtual.broker import Broker, free_port
+from judder.ingest.broker import Broker, free_port
 
 NODE = "0011223344556677"
 SENDER = FAKES / "sender.py"

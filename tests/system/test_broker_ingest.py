@@ -13,9 +13,9 @@ from tests.host import servers
 from judder.errors import DeviceError
 from judder.flow import Poison, Uplink
 from judder.ingest import topics
+from judder.ingest.broker import Broker, free_port
 from judder.ingest.events import Presence
 from judder.ingest.mqtt import Subscriber
-from judder.virtual.broker import Broker, free_port
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 KINDS = [
@@ -157,7 +157,7 @@ def test_something_else_on_the_port_is_not_waited_for_for_ever() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_broker_ends_with_a_process_that_is_killed(kind: str) -> None:
     program = (
-        "import time; from judder.virtual.broker import Broker\n"
+        "import time; from judder.ingest.broker import Broker\n"
         f"b = Broker({kind!r}).start(); print(b.port, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:

@@ -12,8 +12,8 @@ import pytest
 from judder.decode import decode
 from judder.decode.records import Reading
 from judder.flow import Uplink
+from judder.ingest.broker import Broker
 from judder.ingest.mqtt import Subscriber
-from judder.virtual.broker import Broker
 
 JUDDER = [sys.executable, "-m", "judder.cli.main"]
 RATE_HZ = 3200

@@ -15,9 +15,9 @@ from judder.device.profile import Value
 from judder.errors import InputError
 from judder.flow import Uplink
 from judder.ingest import chirpstack
+from judder.ingest.broker import Broker
 from judder.ingest.mqtt import Subscriber
 from judder.virtual.board import VirtualBoard
-from judder.virtual.broker import Broker
 from judder.virtual.signal import Source
 from judder.virtual.wiring import Wiring
 from judder_core import schema, settings
