@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.host import servers
 
 from judder.cli import main as cli
 from judder_core import line
@@ -93,15 +94,61 @@ def test_explain_in_text_and_json(judder: Any) -> None:
 
 def test_file_of_lines_and_raw_file(judder: Any, tmp_path: Path) -> None:
     lines = tmp_path / "uplinks.ndjson"
-    lines.write_text(f'{HEX}\n# comment\n{{"node":"ab","payload":"{BASE64}"}}\n')
+    lines.write_text(f'{HEX}\n# comment\n{{"node":"70B3D5FFFE000001","payload":"{BASE64}"}}\n')
     done = judder("--file", str(lines))
-    assert done.code == 0 and [row.get("node") for row in done.rows] == [None, "ab"]
+    assert done.code == 0 and [row.get("node") for row in done.rows] == [None, NODE.hex()]
     raw = tmp_path / "frame.bin"
     raw.write_bytes(bytes.fromhex(HEX))
     assert judder("--file", str(raw)).rows[0]["kind"] == "reading"
     raw.write_bytes(bytes.fromhex(HEX)[:-1])
     done = judder("--file", str(raw))
     assert done.code == 7 and done.rows[0]["reason"] == "the frame ends early" and done.rows[0]["offset"] == 9
+
+
+UP = servers.named("chirpstack: up, one gateway")
+JOIN = servers.named("chirpstack: join")
+FOREIGN = servers.named("chirpstack: up, another vendor's payload on the port")
+
+
+def test_events_of_servers(judder: Any, tmp_path: Path) -> None:
+    lines = tmp_path / "events.ndjson"
+    lines.write_bytes(b"\n".join(map(servers.body, (UP, JOIN, servers.named("tts: up")))))
+    done = judder("--file", str(lines))
+    assert done.code == 0
+    up, join, tts = done.rows
+    assert (up["node"], up["received_at"], up["kind"]) == ("70b3d57ed0000001", 1784367255.981023, "reading")
+    wanted = {k: v for k, v in UP["event"].items() if k not in ("event", "node", "received_at", "payload")}
+    assert up["uplink"] == wanted
+    assert (join["event"], join["node"], join["session"]) == ("join", "70b3d57ed0000001", "00189440")
+    assert tts["uplink"]["source"] == "tts" and tts["temperature_c"] == up["temperature_c"]
+    done = judder("--file", str(lines), "--text")
+    assert done.out.splitlines()[1].startswith("70b3d57ed0000001  join  source=chirpstack  name=pump 7")
+
+
+def test_a_payload_of_somebody_else_is_told_with_its_bytes(judder: Any, tmp_path: Path) -> None:
+    lines = tmp_path / "events.ndjson"
+    lines.write_bytes(servers.body(FOREIGN) + b"\n" + servers.body(UP))
+    done = judder("--file", str(lines))
+    assert done.code == 6
+    assert done.rows[0]["event"] == "foreign" and done.rows[0]["payload"] == "0367d700"
+    assert "port 2" in done.rows[0]["reason"] and done.rows[0]["uplink"]["name"] == "pump 7"
+    lines.write_bytes(servers.body(FOREIGN))
+    assert judder("--file", str(lines)).code == 7
+    assert "4 bytes on port 2" in judder("--file", str(lines), "--text").out
+    lines.write_bytes(servers.body(JOIN))
+    assert judder("--file", str(lines)).code == 0  # nothing to decode, and nothing failed
+
+
+def test_events_on_stdin_as_they_are_copied_and_piped() -> None:
+    pretty = json.dumps(UP["body"], indent=2).encode()
+    with_topic = UP["topic"].encode() + b" " + servers.body(UP)
+    own = b"judder/70b3d5fffe000001/up " + HEX.encode()
+    done = piped(b"\n".join((pretty, with_topic, own, b"judder/70b3d5fffe000001/status online", b"{}")))
+    rows = [json.loads(row) for row in done.stdout.splitlines()]
+    assert [row.get("kind", row.get("event")) for row in rows] == ["reading"] * 3 + ["presence", "error"]
+    assert rows[0] == rows[1] and rows[2]["node"] == NODE.hex() and "received_at" not in rows[2]
+    assert rows[3]["online"] is True and "received_at" not in rows[3]
+    assert done.returncode == 6 and done.stderr == b""
 
 
 def test_files_that_are_no_use(judder: Any, tmp_path: Path) -> None:

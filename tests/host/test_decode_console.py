@@ -1,12 +1,12 @@
-"""Messages out of a noisy console and out of text, in every chunking."""
+"""Messages out of a noisy console, in every chunking."""
 
 import random
-from typing import Any
 
 import pytest
 
-from judder.errors import DecodeError, InputError, NoBoard
-from judder.ingest import port, text
+from judder.errors import DecodeError, NoBoard
+from judder.flow import Poison, Uplink
+from judder.ingest import port
 from judder.ingest.console import MAX_LINE_BYTES, ConsoleReader
 from judder_core import line
 
@@ -104,89 +104,15 @@ class Port:
 
 def test_port_gives_messages_and_errors_until_the_time_is_up() -> None:
     clock = iter(range(100))
-    found = list(
-        port.messages(Port([NOISE, GOOD[0], b"@judder x\n", GOOD[1]]), seconds=8, clock=lambda: float(next(clock)))
-    )
-    assert [item if isinstance(item, tuple) else type(item) for item in found] == [
-        (NODE.hex(), PAYLOADS[0]),
-        DecodeError,
-        (NODE.hex(), PAYLOADS[1]),
-    ]
+    pieces = [NOISE, GOOD[0], b"@judder x\n", GOOD[1]]
+    found = list(port.uplinks(Port(pieces), seconds=8, clock=lambda: float(next(clock)), now=lambda: 1784367300.0))
+    assert found[::2] == [Uplink(NODE.hex(), payload, 1784367300.0, "console") for payload in PAYLOADS[:2]]
+    assert isinstance(found[1], Poison) and isinstance(found[1].error, DecodeError)
 
 
 def test_port_that_goes_away_says_what_to_do() -> None:
-    messages = port.messages(Port([GOOD[0]], OSError("device reports readiness but returned no data")))
-    assert next(messages) == (NODE.hex(), PAYLOADS[0])
+    uplinks = port.uplinks(Port([GOOD[0]], OSError("device reports readiness but returned no data")))
+    first = next(uplinks)
+    assert isinstance(first, Uplink) and first.payload == PAYLOADS[0]
     with pytest.raises(NoBoard, match="plug the board in"):
-        next(messages)
-
-
-HEX = "86011828f619019f0700"
-WANTED = bytes.fromhex(HEX)
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        HEX,
-        HEX.upper(),
-        " " + HEX + "\n",
-        "0x86, 0x01, 0x18,0x28,0xf6,0x19,0x01,0x9f,0x07,0x00",
-        "86:01:18:28:f6:19:01:9f:07:00",
-    ]
-    + ["86 01 18 28 f6 19 01 9f 07 00", "86-01-18-28-f6-19-01-9f-07-00", "hgEYKPYZAZ8HAA==", "hgEYKPYZAZ8HAA"],
-)
-def test_spellings_of_one_payload(written: str) -> None:
-    assert text.parse(written) == WANTED
-
-
-def test_base64_of_a_message_is_never_taken_for_hex() -> None:
-    import base64
-
-    for first in range(0x80, 0xA0):
-        for second in range(256):
-            data = bytes([first, second, 0xAB, 0xCD, 0xEF, 0xAB])
-            assert text.parse(base64.b64encode(data).decode()) == data
-            assert text.parse(base64.urlsafe_b64encode(data).decode()) == data
-
-
-@pytest.mark.parametrize("written", ["860", "8601zz!", "8", "=", "ä"])
-def test_what_is_no_payload(written: str) -> None:
-    with pytest.raises(InputError):
-        text.parse(written)
-
-
-def test_base64_by_order() -> None:
-    assert text.parse("abcd") == b"\xab\xcd"
-    assert text.parse("abcd", is_base64=True) == b"i\xb7\x1d"
-
-
-def one(found: list[text.Found]) -> Any:
-    assert len(found) == 1
-    return found[0].payload if found[0].error is None else type(found[0].error)
-
-
-def test_lines_of_every_form() -> None:
-    mqtt = '{"node":"70b3d5fffe000001","payload":"' + HEX + '"}'
-    chirpstack = '{"devEui":"70b3d5fffe000001","fPort":2,"data":"hgEYKPYZAZ8HAA=="}'
-    for written in (HEX, mqtt, chirpstack, line.encode(NODE, WANTED), "noise " + line.encode(NODE, WANTED)):
-        (found,) = text.from_lines(iter([written]))
-        assert found.payload == WANTED and found.node in (None, NODE.hex())
-    assert list(text.from_lines(iter(["", "  \n", "# comment"]))) == []
-    for written in ('{"payload":5}', "{", "[1]", '{"kind":"reading"}', "Traceback"):
-        assert one(list(text.from_lines(iter([written])))) is InputError
-    assert one(list(text.from_lines(iter([line.encode(NODE, WANTED)[:-1]])))) is DecodeError
-
-
-def test_files_are_one_raw_message_or_lines() -> None:
-    assert one(list(text.from_file(WANTED))) == WANTED
-    assert one(list(text.from_file(b"\xef\xbb\xbf" + HEX.encode() + b"\r\n"))) == WANTED
-    assert one(list(text.from_file(b"\xff\xfe\x00"))) == b"\xff\xfe\x00"  # neither: the decoder says why
-    numbers = [(found.number, found.error is None) for found in text.from_file(f"{HEX}\n\nzz!\n{HEX}\n".encode())]
-    assert numbers == [(1, True), (3, False), (4, True)]
-    assert list(text.from_file(b"")) == []
-
-
-def test_arguments_of_one_byte_each_are_one_payload() -> None:
-    assert one(list(text.from_arguments(tuple(HEX[i : i + 2] for i in range(0, len(HEX), 2))))) == WANTED
-    assert len(list(text.from_arguments((HEX, HEX)))) == 2
+        next(uplinks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ import click
 
 from judder import decode, explain
 from judder.errors import DecodeError, InputError, JudderError, Timeout
+from judder.flow import Uplink
+from judder.ingest import events, files, plain, text
 from judder.ingest import port as console_port
-from judder.ingest import text
 
 _EPILOG = """\b
 Examples:
@@ -24,13 +26,16 @@ Examples:
   judder decode --text hgEYKPYZAZ8HAA==
   judder decode --file uplinks.ndjson > readings.ndjson
   grep @judder console.log | judder decode
+  mosquitto_sub -t 'application/+/device/+/event/+' | judder decode
+  mosquitto_sub -t 'judder/+/up' -F '%t %x' | judder decode
   judder decode --port /dev/ttyUSB0 --count 3
 \b
-Lines on stdin or in a file are hex, base64, JSON objects with "payload" (or
-ChirpStack's "data"), or console lines of a node. A file may also be one raw
-message.
+Lines on stdin or in a file are hex, base64, console lines of a node, events
+of ChirpStack v4 or The Things Stack v3 as JSON, JSON objects with "payload",
+or a topic and its payload. A file may also be Parquet, gzip, or one raw
+message. Joins, downlinks and the like are shown with an "event".
 \b
-Exit code: 0 all decoded, 6 some did not, 7 none did.
+Exit code: 0 all payloads decoded, 6 some did not, 7 none did.
 """
 
 
@@ -68,7 +73,7 @@ def command(
         if port is not None:
             found = stack.enter_context(contextlib.closing(_from_port(port, seconds)))
         elif path is not None:
-            found = text.from_file(_contents(path), is_base64=is_base64)
+            found = files.read(path, is_base64=is_base64)
         elif payloads:
             found = text.from_arguments(payloads, is_base64=is_base64)
         elif sys.stdin.isatty():
@@ -78,9 +83,9 @@ def command(
         with contextlib.suppress(KeyboardInterrupt):  # how a person ends --port
             for one in itertools.islice(found, count):
                 report.show(one)
-    if not report.total and path is not None:
+    if not report.shown and path is not None:
         raise InputError(f"{path} holds no payload")
-    if not report.total and port is not None and seconds is not None:
+    if not report.shown and port is not None and seconds is not None:
         raise Timeout(f"no message on {port} in {seconds:g} s; is the node's link 'serial'? Try its reset button")
     return report.exit_code
 
@@ -91,32 +96,46 @@ class _Report:
     def __init__(self, explained: bool, *, as_text: bool) -> None:
         self._explained = explained
         self._as_text = as_text
-        self.total = 0
+        self.shown = 0
+        self._payloads = 0
         self._failed = 0
 
     @property
     def exit_code(self) -> int:
         if not self._failed:
             return 0
-        return 7 if self._failed == self.total else 6
+        return 7 if self._failed == self._payloads else 6
 
     def show(self, one: text.Found) -> None:
-        self.total += 1
-        where: dict[str, Any] = {} if one.node is None else {"node": one.node}
+        self.shown += 1
+        event = one.event
+        if event is not None and not isinstance(event, (Uplink, events.Foreign)):
+            self._print(_known(event.to_dict()))
+            return
+        self._payloads += 1
+        if isinstance(event, events.Foreign):
+            self._failed += 1
+            payload = event.uplink.payload.hex()
+            self._print(_where(event.uplink) | {"event": event.event, "reason": event.reason, "payload": payload})
+            return
+        where: dict[str, Any] = {} if event is None else _where(event)
         try:
-            if one.error is not None:
-                raise one.error
+            if event is None:
+                raise one.error or InputError("nothing found")
             if self._explained:
-                self._explain(one.payload, where)
-                decode(one.payload)  # for the exit code: explain itself never fails
+                self._explain(event.payload, where)
+                decode(event.payload)  # for the exit code: explain itself never fails
                 return
-            record = decode(one.payload).to_dict()
+            record = decode(event.payload).to_dict()
         except JudderError as error:
             self._failed += 1
             if not (self._explained and one.error is None):
                 self._error(one.number, error, where)
             return
-        click.echo(_readable(where | record) if self._as_text else _json(where | record))
+        self._print(where | record)
+
+    def _print(self, row: dict[str, Any]) -> None:
+        click.echo(_readable(row) if self._as_text else _json(row))
 
     def _error(self, number: int, error: JudderError, where: dict[str, Any]) -> None:
         if self._as_text:
@@ -144,27 +163,39 @@ class _Report:
             click.echo(f"  {part.offset:4}  {shown:18}  {part.path:20}  {part.meaning}")
 
 
+def _where(uplink: Uplink) -> dict[str, Any]:
+    """Who sent it, when it came, and what its carrier says of it, as far as it says anything."""
+    told = plain.to_dict(uplink)
+    del told["payload"]
+    where = {name: told.pop(name) for name in ("node", "received_at") if name in told}
+    if uplink.source in ("file", "console"):
+        del told["source"]
+    return where | ({"uplink": told} if told else {})
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any]:
+    """Without a time that nobody said."""
+    return {name: value for name, value in row.items() if not (isinstance(value, float) and math.isnan(value))}
+
+
 def _json(row: dict[str, Any]) -> str:
     return json.dumps(row, separators=(",", ":"))
 
 
+# In front already, or too much for a line.
+_NOT_TWICE = ("node", "kind", "event", "received_at", "uplink")
+
+
 def _readable(row: dict[str, Any]) -> str:
     """Everything that was sent, as name=value; axes as x/y/z."""
-    words = [str(row[name]) for name in ("node", "kind") if name in row]
+    words = [str(row[name]) for name in ("node", "kind", "event") if name in row]
     for name, value in row.items():
-        if name in ("node", "kind") or value is None or value is False or value in ([], ""):
+        if name in _NOT_TWICE or value is None or value is False or value in ([], ""):
             continue
         if isinstance(value, dict) and value.keys() == {"x", "y", "z"}:
             value = "/".join("-" if axis is None else str(axis) for axis in value.values())
         words.append(name if value is True else f"{name}={value}")
-    return "  ".join(words) + ("  " if words and "kind" not in row else "")
-
-
-def _contents(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return "  ".join(words) + ("  " if words and not row.keys() & {"kind", "event"} else "")
 
 
 def _stdin() -> Iterator[str]:
@@ -181,10 +212,10 @@ def _from_port(url: str, seconds: float | None) -> Generator[text.Found, None, N
     hint = "; press the board's reset button to see it start" if url.startswith("socket://") else ""
     click.echo(f"reading {url}; Ctrl-C ends{hint}", err=True)
     try:
-        for number, message in enumerate(console_port.messages(port, seconds=seconds), 1):
-            if isinstance(message, DecodeError):
-                yield text.Found(number, error=message)
+        for number, one in enumerate(console_port.uplinks(port, seconds=seconds), 1):
+            if isinstance(one, Uplink):
+                yield text.Found(number, one)
             else:
-                yield text.Found(number, message[1], message[0])
+                yield text.Found(number, error=one.error)
     finally:
         port.close()

@@ -23,6 +23,8 @@ Body = bytes | bytearray | memoryview | str | Mapping[str, Any]
 MAX_COUNTER = (1 << 32) - 1
 # Where the seventh digit of a second stands in an RFC 3339 text.
 _SEVENTH = len("2026-07-18T09:34:15.123456")
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_BETWEEN_HEX = re.compile(r"0[xX]|[\s:,;-]")
 _SURROGATE = re.compile(r"\\u[dD][89abAB]")
 
 
@@ -63,12 +65,31 @@ def payload(text: object, key: str) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """As payload(), spaces and line ends allowed."""
+    """As payload(), spaces and line ends allowed; no bytes are no payload. Raises InputError."""
     letters = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return binascii.a2b_base64(letters + "=" * (-len(letters) % 4), strict_mode=True)
+        if letters:
+            return binascii.a2b_base64(letters + "=" * (-len(letters) % 4), strict_mode=True)
     except ValueError:
-        raise InputError(f"not base64: {shown(text)}") from None
+        pass
+    raise InputError(f"not base64: {shown(text)}")
+
+
+def hex_or_base64(text: str) -> bytes:
+    """Bytes of one payload in hex (spaces, colons and 0x allowed) or base64 (either alphabet, padding optional).
+
+    The two cannot be mistaken for each other: a message starts with a byte of 0x80..0x9f, and base64 of that starts
+    with a letter of g..n, which is no hex digit. Raises InputError.
+    """
+    digits = _BETWEEN_HEX.sub("", text)
+    if _HEX.fullmatch(digits):
+        if len(digits) % 2:
+            raise InputError(f"an odd number of hex digits ({len(digits)}): {shown(text.strip())}")
+        return bytes.fromhex(digits)
+    try:
+        return from_base64(text)
+    except InputError:
+        raise InputError(f"not hex or base64: {shown(text.strip())}") from None
 
 
 @functools.lru_cache(maxsize=1 << 16)

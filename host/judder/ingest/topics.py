@@ -46,6 +46,11 @@ def parse(topic: str, payload: bytes, *, received_at: float, source: str = "mqtt
     raise InputError(f"topic {envelope.shown(topic)} is none of Judder, ChirpStack v4 or The Things Stack v3")
 
 
+def carries_payload(topic: str) -> bool:
+    """Whether what is published there is a payload itself, not JSON or a word."""
+    return topic.split("/")[-3:-2] == ["judder"] and not topic.endswith("/status")
+
+
 def node_of(topic: str) -> str:
     """The node a topic names, "" for none."""
     levels = topic.split("/") if "/" in topic else topic.split(".")
