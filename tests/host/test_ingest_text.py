@@ -18,7 +18,7 @@ from tests.host import servers
 
 from judder.errors import DecodeError, InputError
 from judder.flow import Uplink
-from judder.ingest import events, files, plain, text
+from judder.ingest import blocks, events, files, plain, text
 from judder_core import line
 
 NODE = bytes.fromhex("70b3d5fffe000001")
@@ -122,7 +122,7 @@ def test_numbers_are_those_of_lines_also_behind_pretty_json() -> None:
 def test_json_that_never_ends_is_one_error() -> None:
     (found,) = text.from_lines(["{", *['"a": 1,'] * 50])
     assert isinstance(found.error, InputError)
-    found_all = list(text.from_lines(["{", *['"a": 1,\n'] * (text._MAX_LINES + 5), HEX]))
+    found_all = list(text.from_lines(["{", *['"a": 1,\n'] * (blocks.MAX_LINES + 5), HEX]))
     assert isinstance(found_all[0].error, InputError) and payload_of(found_all[-1]) == WANTED
 
 

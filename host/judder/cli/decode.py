@@ -16,7 +16,7 @@ import click
 from judder import decode, explain
 from judder.errors import DecodeError, InputError, JudderError, Timeout
 from judder.flow import Uplink
-from judder.ingest import events, files, plain, text
+from judder.ingest import events, files, plain, semtech, text
 from judder.ingest import port as console_port
 
 _EPILOG = """\b
@@ -32,7 +32,8 @@ Examples:
 \b
 Lines on stdin or in a file are hex, base64, console lines of a node, events
 of ChirpStack v4 or The Things Stack v3 as JSON, JSON objects with "payload",
-or a topic and its payload. A file may also be Parquet, gzip, or one raw
+a topic and its payload, or what a LoRaWAN gateway forwards (Semtech's UDP
+protocol) as JSON or hex dump. A file may also be Parquet, gzip, or one raw
 message. Joins, downlinks and the like are shown with an "event".
 \b
 Exit code: 0 all payloads decoded, 6 some did not, 7 none did.
@@ -43,6 +44,11 @@ Exit code: 0 all payloads decoded, 6 some did not, 7 none did.
 @click.argument("payloads", nargs=-1, metavar="[HEX ...]")
 @click.option("--base64", "is_base64", is_flag=True, help="Payloads are base64, also where they could be hex.")
 @click.option("--file", "path", type=click.Path(path_type=Path), help="Read payloads from a file.")
+@click.option(
+    "--sessions",
+    type=click.Path(path_type=Path),
+    help="TOML with session keys, for frames as a LoRaWAN gateway hears them (docs/servers.md).",
+)
 @click.option("--port", help="Read a node's console: device path, rfc2217://host:port, socket://host:port or virtual.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --port: stop after so long.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many payloads.")
@@ -53,6 +59,7 @@ def command(
     payloads: tuple[str, ...],
     is_base64: bool,
     path: Path | None,
+    sessions: Path | None,
     port: str | None,
     seconds: float | None,
     count: int | None,
@@ -65,6 +72,8 @@ def command(
         raise click.UsageError("give payloads, --file or --port, not several of them")
     if as_text and as_json:
         raise click.UsageError("--text or --json, not both")
+    if sessions is not None and (payloads or port is not None):
+        raise click.UsageError("--sessions goes with --file or stdin")
     if seconds is not None and port is None:
         raise click.UsageError("--seconds goes with --port")
     report = _Report(explained, as_text=as_text or (explained and not as_json))
@@ -73,13 +82,13 @@ def command(
         if port is not None:
             found = stack.enter_context(contextlib.closing(_from_port(port, seconds)))
         elif path is not None:
-            found = files.read(path, is_base64=is_base64)
+            found = files.read(path, is_base64=is_base64, open_frame=_opener(sessions))
         elif payloads:
             found = text.from_arguments(payloads, is_base64=is_base64)
         elif sys.stdin.isatty():
             raise click.UsageError("nothing to decode: judder decode --help shows examples")
         else:
-            found = text.from_lines(_stdin(), is_base64=is_base64)
+            found = text.from_lines(_stdin(), is_base64=is_base64, open_frame=_opener(sessions))
         with contextlib.suppress(KeyboardInterrupt):  # how a person ends --port
             for one in itertools.islice(found, count):
                 report.show(one)
@@ -196,6 +205,16 @@ def _readable(row: dict[str, Any]) -> str:
             value = "/".join("-" if axis is None else str(axis) for axis in value.values())
         words.append(name if value is True else f"{name}={value}")
     return "  ".join(words) + ("  " if words and not row.keys() & {"kind", "event"} else "")
+
+
+def _opener(sessions: Path | None) -> semtech.OpenFrame | None:
+    if sessions is None:
+        return None
+    try:
+        from judder.virtual.lorawan.sessions import Sessions
+    except ModuleNotFoundError as error:
+        raise JudderError(f"--sessions needs the package '{error.name}': pip install 'judder[sim]'") from error
+    return Sessions.load(sessions).open
 
 
 def _stdin() -> Iterator[str]:

@@ -9,12 +9,13 @@ import gzip
 import io
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from judder.errors import InputError
 from judder.flow import Uplink
-from judder.ingest import envelope, plain, text, topics
+from judder.ingest import blocks, envelope, plain, semtech, text, topics
 from judder.ingest.text import Found
 from judder_core import schema
 
@@ -23,37 +24,46 @@ _PARQUET = b"PAR1"
 _ROWS = 4096
 
 
-def read(path: Path, *, is_base64: bool = False, received_at: float = math.nan) -> Iterator[Found]:
+def read(
+    path: Path,
+    *,
+    is_base64: bool = False,
+    received_at: float = math.nan,
+    open_frame: semtech.OpenFrame | None = None,
+) -> Iterator[Found]:
     """What a file holds, one after the other; a line or row that holds nothing usable is a Found with its error.
 
-    received_at: Unix time in seconds, for what says none (NaN: it is then NaN there too).
+    received_at: Unix time in seconds, for what says none (NaN: it is then NaN there too). open_frame: for frames of a
+    gateway (judder.ingest.semtech).
     Raises InputError when the file cannot be read, is cut off, or is Parquet without anything that could be a payload.
     """
+    reader = text.Reader(is_base64, received_at, open_frame)
     try:
         with path.open("rb") as file:
             start = file.read(4)
             file.seek(0)
             if start == _PARQUET:
-                yield from _parquet(path, is_base64, received_at)
+                yield from _parquet(path, reader)
             elif start.startswith(_GZIP):
                 with gzip.open(file) as inner:
-                    yield from _stream(inner, is_base64, received_at)
+                    yield from _stream(inner, reader)
             else:
-                yield from _stream(file, is_base64, received_at)
+                yield from _stream(file, reader)
     except (OSError, EOFError) as error:  # gzip's errors among them
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
-def _stream(file: io.BufferedReader | gzip.GzipFile, is_base64: bool, received_at: float) -> Iterator[Found]:
+def _stream(file: io.BufferedReader | gzip.GzipFile, reader: text.Reader) -> Iterator[Found]:
     """Lines, or the one message a file is: that starts with a byte of 0x80..0x9f, as no text does."""
     start = file.peek(1)[:1]
     if start and 0x80 <= start[0] <= 0x9F:
         # One byte more than any message has, so that a longer file is refused as such.
-        yield Found(1, Uplink("", file.read(schema.MAX_FRAME_BYTES + 1), received_at, "file"))
+        yield Found(1, Uplink("", file.read(schema.MAX_FRAME_BYTES + 1), reader.received_at, "file"))
         return
     lines = (raw.decode("utf-8", "replace") for raw in file)
-    yield from text.from_lines(_without_mark(lines), is_base64=is_base64, received_at=received_at)
+    for number, block in blocks.split(_without_mark(lines)):
+        yield from reader.found(number, block)
 
 
 def _without_mark(lines: Iterator[str]) -> Iterator[str]:
@@ -61,7 +71,7 @@ def _without_mark(lines: Iterator[str]) -> Iterator[str]:
         yield one.removeprefix("\ufeff") if number == 0 else one
 
 
-def _parquet(path: Path, is_base64: bool, received_at: float) -> Iterator[Found]:
+def _parquet(path: Path, reader: text.Reader) -> Iterator[Found]:
     """Rows of judder.ingest.plain, or of a `body` (an event's JSON, or the payload a `topic` carries)."""
     try:
         import pyarrow
@@ -77,7 +87,7 @@ def _parquet(path: Path, is_base64: bool, received_at: float) -> Iterator[Found]
             for batch in file.iter_batches(_ROWS):
                 for row in _microseconds(batch).to_pylist():
                     number += 1
-                    yield _row(number, row, is_base64, received_at)
+                    yield from _row(number, row, reader)
     except pyarrow.ArrowException as error:
         raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
 
@@ -97,16 +107,18 @@ def _microseconds(batch: Any) -> Any:
     return pyarrow.RecordBatch.from_arrays(columns, schema=pyarrow.schema(fields))
 
 
-def _row(number: int, row: dict[str, Any], is_base64: bool, received_at: float) -> Found:
+def _row(number: int, row: dict[str, Any], reader: text.Reader) -> Iterator[Found]:
     try:
         body = row.get("body")
         if body is None:
-            return Found(number, plain.from_dict(row, received_at=received_at, is_base64=is_base64))
-        at = plain.time_of(row, received_at)
-        topic = row.get("topic")
-        data = body if isinstance(body, bytes) else str(body).encode()
-        if isinstance(topic, str):
-            return Found(number, topics.parse(topic, data, received_at=at, source="file"))
-        return Found(number, text.from_json(envelope.load(data), received_at=at))
+            yield Found(number, plain.from_dict(row, received_at=reader.received_at, is_base64=reader.is_base64))
+            return
+        received_at = plain.time_of(row, reader.received_at)
+        data = body if isinstance(body, bytes) else str(body).encode("utf-8", "replace")
+        if isinstance(row.get("topic"), str):
+            yield Found(number, topics.parse(row["topic"], data, received_at=received_at, source="file"))
+            return
+        for event in replace(reader, received_at=received_at).json(envelope.load(data)):
+            yield Found(number, event)
     except InputError as error:
-        return Found(number, error=error)
+        yield Found(number, error=error)
