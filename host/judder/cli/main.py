@@ -19,6 +19,7 @@ COMMANDS = {
     "flash": "Write MicroPython, partition table and file systems in one verified pass.",
     "provision": "Give a node its identity, key and settings; test it.",
     "decode": "Turn payloads into records: hex, base64, a file or a node's console.",
+    "command": "Make an order for a node; send it through a broker or network server.",
     "replay": "Run the real firmware over a recording.",
     "sim": "Virtual nodes, running the real firmware, to a broker or stdout.",
     "demo": "The whole chain with no hardware: flash, provision, measure, decode, plot.",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
+from judder.cli.broker import parse
 from judder.decode.records import Record
 from judder.errors import InputError
 
@@ -119,11 +118,7 @@ def command(
 def _broker(target: str) -> tuple[str, int] | None:
     if target == "-":
         return None
-    parts = urlsplit(target)
-    try:
-        port = parts.port or 1883
-    except ValueError:
-        port = 0
-    if parts.scheme != "mqtt" or not parts.hostname or not port or not re.fullmatch(r"/?", parts.path):
-        raise InputError(f"--to {target}: give mqtt://host:port, or - for stdout")
-    return parts.hostname, port
+    found = parse(target)
+    if found.user or found.tls:
+        raise InputError(f"--to {target}: virtual nodes speak plain mqtt://host:port, without a user")
+    return found.host, found.port

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Iterator
 # Offset, then bytes in hex, then perhaps the same as letters. The offset has a colon, or eight digits and two spaces: a
 # line of nothing but hex digits is a payload.
 _DUMP = re.compile(
-    r"\s*(?:0x(?P<tcpdump>[0-9a-f]{4}):|(?P<xxd>[0-9a-f]{8}):|(?P<hexdump>[0-9a-f]{8}) ) (?P<rest>.*)", re.I
+    r"\s*(?:0x(?P<tcpdump>[0-9a-f]{4}):|(?P<xxd>[0-9a-f]{8}):|(?P<hexdump>[0-9a-f]{8}) ) (?P<rest>.*)", re.IGNORECASE
 )
-_END = re.compile(r"[0-9a-f]{8}", re.I)  # `hexdump -C` ends with the length
+_END = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)  # `hexdump -C` ends with the length
 _MAX_PACKET = 1 << 16
-# tcpdump's own line before a packet, and the second one of -v.
-_CAPTION = re.compile(
-    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+ IP6? .*|\s+\S+ > \S+: .*UDP.*"
-)
+# tcpdump's own line before a packet.
+_CAPTION = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+ IP6? .*")
 # Lines of JSON that one event may be spread over before somebody else's text is taken for one.
 MAX_LINES = 10_000
 
