@@ -107,6 +107,12 @@ def test_events_of_servers_in_every_form(vector: dict[str, Any], form: str) -> N
         assert servers.plain(part.event) == vector["event"]
 
 
+def test_what_the_storage_of_the_things_stack_gives() -> None:
+    vector = servers.named("tts: up")
+    (found,) = text.from_lines([json.dumps({"result": vector["body"]}) + "\n"])
+    assert found.event is not None and servers.plain(found.event) == vector["event"]
+
+
 def test_numbers_are_those_of_lines_also_behind_pretty_json() -> None:
     pretty = json.dumps(servers.VECTORS[0]["body"], indent=2).splitlines()
     found = list(text.from_lines([*pretty, "", "zz!", *pretty, HEX]))

@@ -64,6 +64,7 @@ def test_make_targets_exist() -> None:
         "docs/bearings.md",
         "docs/tracking.md",
         "docs/lorawan.md",
+        "docs/servers.md",
     ],
 )
 def test_links_lead_somewhere(page: str) -> None:

@@ -22,8 +22,7 @@ MAX_LINES = 10_000
 
 
 def split(lines: Iterable[str]) -> Iterator[tuple[int, str | bytes]]:
-    """(number of its first line from 1, text, or bytes of a dump). Blank lines, those with # and
-    tcpdump's own are left out."""
+    """(number of its first line from 1, text, or bytes of a dump). Blank, # and tcpdump's own lines are left out."""
     numbered = enumerate(lines, 1)
     packet, begun = bytearray(), 0
     for number, text in numbered:
