@@ -125,6 +125,12 @@ def test_numbers_are_those_of_lines_also_behind_pretty_json() -> None:
     ]
 
 
+def test_one_bad_element_of_an_array_costs_only_itself() -> None:
+    good = servers.VECTORS[0]["body"]
+    found = list(text.from_lines([json.dumps([good, {"payload": 5}, good, {}, good])]))
+    assert [part.error is None for part in found] == [True, False, True, False, True]
+
+
 def test_json_that_never_ends_is_one_error() -> None:
     (found,) = text.from_lines(["{", *['"a": 1,'] * 50])
     assert isinstance(found.error, InputError)
@@ -241,6 +247,11 @@ def test_files_that_are_cut_off_say_so_behind_what_they_hold(tmp_path: Path) -> 
         for part in files.read(path):
             found.append(part)
     assert found and all(part.error is None for part in found[:-1])
+    whole = bytearray(gzip.compress(random.Random(1).randbytes(5000).hex().encode()))
+    whole[len(whole) // 2 : len(whole) // 2 + 8] = b"\xff" * 8
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="cannot read"):
+        read(path)
     path.write_bytes(b"PAR1 and nothing more")
     with pytest.raises(InputError, match="cannot read"):
         read(path)

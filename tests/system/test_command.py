@@ -12,7 +12,7 @@ import pytest
 from judder import decode
 from judder.cli import main as cli
 from judder.decode.records import Command
-from judder.virtual.broker import Broker, free_port
+from judder.ingest.broker import Broker, free_port
 from judder_core import codec, schema
 
 NODE = "70b3d57ed0000001"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,7 @@ def read(
                     yield from _stream(inner, reader)
             else:
                 yield from _stream(file, reader)
-    except (OSError, EOFError) as error:  # gzip's errors among them
+    except (OSError, EOFError, zlib.error) as error:  # those of gzip among them
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}: {reason}") from error
 

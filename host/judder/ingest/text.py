@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +75,25 @@ class Reader:
     open_frame: semtech.OpenFrame | None = None
 
     def found(self, number: int, block: str | bytes) -> Iterator[Found]:
-        """All that is in it; one with an error where that is nothing."""
+        """All that is in it; one with an error for what is nothing. Of an array each element stands for itself."""
+        if isinstance(block, bytes):
+            yield from self._each(number, lambda: self._dump(block))
+            return
+        text = block.strip()
+        if not text.startswith("["):
+            yield from self._each(number, lambda: self._text(text))
+            return
         try:
-            for event in self._dump(block) if isinstance(block, bytes) else self._text(block.strip()):
+            rows = _array(text)
+        except InputError as error:
+            yield Found(number, error=error)
+            return
+        for row in rows:
+            yield from self._each(number, functools.partial(self.json, row))
+
+    def _each(self, number: int, make: Callable[[], Iterator[events.Event]]) -> Iterator[Found]:
+        try:
+            for event in make():
                 yield Found(number, event)
         except JudderError as error:
             yield Found(number, error=error)
@@ -89,10 +106,6 @@ class Reader:
             if message is None:
                 raise DecodeError("console line: damaged")
             yield Uplink(message[0].hex(), message[1], self.received_at, "console")
-            return
-        if text.startswith("["):
-            for row in _array(text):
-                yield from self.json(row)
             return
         forwarded = _FORWARDED.search(text)
         if text.startswith("{") or forwarded:
