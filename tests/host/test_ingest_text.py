@@ -312,8 +312,8 @@ def test_parquet_without_a_payload_names_its_columns(tmp_path: Path) -> None:
 def test_text_needs_no_pyarrow_and_no_msgspec() -> None:
     program = (
         "import sys; sys.modules['pyarrow'] = sys.modules['msgspec'] = None\n"
-        "from judder.ingest import files, text, chirpstack, downlink, topics, tts, console, port\n"
-        "assert chirpstack._quick is None\n"
+        "from judder.ingest import envelope, files, text, chirpstack, downlink, topics, tts, console, port\n"
+        "assert chirpstack._quick is None and envelope._quick is None\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

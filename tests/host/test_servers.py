@@ -21,9 +21,10 @@ PAYLOAD = base64.b64decode(UP["body"]["data"])
 @pytest.fixture(params=["msgspec", "standard library"])
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "msgspec":
-        assert chirpstack._quick is not None
+        assert chirpstack._quick is not None and envelope._quick is not None
     else:
         monkeypatch.setattr(chirpstack, "_quick", None)
+        monkeypatch.setattr(envelope, "_quick", None)
     return str(request.param)
 
 

@@ -13,7 +13,7 @@ from tests.host import servers
 from judder import decode
 from judder.errors import DecodeError, InputError
 from judder.flow import Uplink
-from judder.ingest import chirpstack, events, tts
+from judder.ingest import chirpstack, envelope, events, tts
 
 COUNT = 200_000 if os.environ.get("JUDDER_FULL") else 8_000
 ODD: list[Any] = [
@@ -132,17 +132,18 @@ def vars_of(uplink: Uplink) -> dict[str, Any]:
 def test_mutated_events(mutate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(11)
     quick = chirpstack._quick
-    assert quick is not None
+    assert quick is not None and envelope._quick is not None
     kinds: dict[str, int] = {}
     taken = 0
     for _ in range(COUNT):
         body = mutate(rng)
-        found = outcome(chirpstack.parse, body)
-        monkeypatch.setattr(chirpstack, "_quick", None)
-        assert outcome(chirpstack.parse, body) == found, body
-        monkeypatch.setattr(chirpstack, "_quick", quick)
+        found = [outcome(parse, body) for parse in (chirpstack.parse, tts.parse)]
+        with monkeypatch.context() as without:
+            without.setattr(chirpstack, "_quick", None)
+            without.setattr(envelope, "_quick", None)
+            assert [outcome(parse, body) for parse in (chirpstack.parse, tts.parse)] == found, body
         taken += quick(body) is not None
-        for event in (found, outcome(tts.parse, body)):
+        for event in found:
             if isinstance(event, str):
                 kinds["refused"] = kinds.get("refused", 0) + 1
             else:
