@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import shutil
 import socket
@@ -14,10 +12,8 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from runner import FAKES, run, start
+from tests.certificates import make
 
 from judder.ingest.broker import Broker, free_port
 
@@ -185,40 +181,9 @@ def test_no_step_waits_longer_than_it_was_told(broker: Broker, settings: Given) 
 # --- TLS
 
 
-def _certificates(folder: Path, name: str) -> tuple[Path, Path, bytes]:
-    """(certificate, key, authority in DER) of a broker called `name`."""
-    now = datetime.datetime.now(datetime.UTC)
-
-    def certificate(subject: str, key, issuer: str, signer, authority: bool):
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
-            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        )
-        if not authority:
-            names = [x509.DNSName(subject), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(signer, hashes.SHA256())
-
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = certificate("test authority", authority_key, "test authority", authority_key, True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    leaf = certificate(name, key, "test authority", authority_key, False)
-    paths = folder / "broker.pem", folder / "broker.key"
-    paths[0].write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
-    private = serialization.PrivateFormat.PKCS8
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
-    return *paths, authority.public_bytes(serialization.Encoding.DER)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_tls_with_the_right_authority(kind: str, tmp_path: Path, settings: Given) -> None:
-    certificate, key, authority = _certificates(tmp_path, "localhost")
+    certificate, key, authority = make(tmp_path, "localhost")
     with Broker(kind, tls=(certificate, key)) as broker:
         given = settings(broker.port, mqtt_host="localhost", mqtt_tls=1, mqtt_ca=authority.hex(), timeout_s=5)
         output = run(SENDER, given, "5", "0")
@@ -227,10 +192,10 @@ def test_tls_with_the_right_authority(kind: str, tmp_path: Path, settings: Given
 
 
 def test_tls_refuses_a_broker_of_another_authority(tmp_path: Path, settings: Given) -> None:
-    certificate, key, _authority = _certificates(tmp_path, "localhost")
+    certificate, key, _authority = make(tmp_path, "localhost")
     other = tmp_path / "other"
     other.mkdir()
-    stranger = _certificates(other, "localhost")[2]
+    stranger = make(other, "localhost")[2]
     with Broker("amqtt", tls=(certificate, key)) as broker:
         given = settings(broker.port, mqtt_host="localhost", mqtt_tls=1, mqtt_ca=stranger.hex())
         process = start(SENDER, given, "1", "0")
@@ -243,7 +208,7 @@ def test_tls_refuses_a_broker_of_another_authority(tmp_path: Path, settings: Giv
 
 
 def test_tls_refuses_a_broker_of_another_name(tmp_path: Path, settings: Given) -> None:
-    certificate, key, authority = _certificates(tmp_path, "somebody-else")
+    certificate, key, authority = make(tmp_path, "somebody-else")
     with Broker("amqtt", tls=(certificate, key)) as broker:
         given = settings(broker.port, mqtt_host="localhost", mqtt_tls=1, mqtt_ca=authority.hex())
         process = start(SENDER, given, "1", "0")

@@ -2,12 +2,15 @@
 
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from tests.certificates import make
 from tests.host import servers
 
 from judder.errors import DeviceError
@@ -139,6 +142,30 @@ def test_topics_of_servers_and_what_is_malformed(kind: str) -> None:
         node.publish(f"judder/{NODE}/status", b"online", qos=1).wait_for_publish(5)
         assert subscriber.get(5) == Presence(NODE, pytest.approx(time.time(), abs=60), "mqtt", online=True)
         node.loop_stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tls(kind: str, tmp_path: Path) -> None:
+    certificate, key, authority = make(tmp_path, "localhost")
+    context = ssl.create_default_context(cadata=authority)
+    with Broker(kind, tls=(certificate, key)) as broker:
+        with Subscriber("localhost", broker.port, tls=context) as subscriber:
+            subscriber.publish(f"judder/{NODE}/up", b"\x82\x01\x00")
+            event = subscriber.get(5)
+            assert isinstance(event, Uplink) and event.payload == b"\x82\x01\x00"
+        for tls in (True, False):  # an authority nobody knows; no TLS at all
+            with pytest.raises(DeviceError, match=f"localhost:{broker.port}"):
+                Subscriber("localhost", broker.port, tls=tls, timeout_s=2)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_password(kind: str) -> None:
+    with Broker(kind, users={"gateway": "a secret"}) as broker:
+        with Subscriber(broker.host, broker.port, user="gateway", password="a secret") as subscriber:
+            assert subscriber.get(0.1) is None
+        with pytest.raises(DeviceError, match="Not authorized") as refused:
+            Subscriber(broker.host, broker.port, user="gateway", password="another secret")
+        assert "secret" not in str(refused.value)
 
 
 def test_no_broker_is_one_line_that_says_so() -> None:
