@@ -21,7 +21,7 @@ from judder_core import schema
 # Below this many payloads the steps of numpy cost more than going one by one.
 FEW = 64
 # Payloads taken at once: what the caches of a processor hold.
-CHUNK = 8192
+CHUNK = 2048
 
 
 def batch(payloads: Any, kind: str) -> tuple[pa.RecordBatch, list[BatchError]]:
@@ -56,7 +56,7 @@ class _Payloads:
             some = self._list[first:last]
             lengths = np.fromiter(map(len, some), np.int64, last - first)
             ends = np.cumsum(lengths)
-            return np.frombuffer(b"".join([*some, bytes(lockstep.PADDING)]), np.uint8), ends - lengths, ends
+            return np.frombuffer(b"".join([*some, lockstep.PADDING]), np.uint8), ends - lengths, ends
         part = self._arrow.slice(first, last - first)
         validity, offsets, data = part.buffers()
         places = np.frombuffer(offsets, np.int32)[part.offset : part.offset + len(part) + 1].astype(np.int64)
@@ -64,7 +64,7 @@ class _Payloads:
         starts, ends = places[:-1] - places[0], places[1:] - places[0]
         if validity is not None:
             ends = np.where(part.is_valid().to_numpy(zero_copy_only=False), ends, starts)
-        return np.concatenate([held, np.zeros(lockstep.PADDING, np.uint8)]), starts, ends
+        return np.concatenate([held, np.frombuffer(lockstep.PADDING, np.uint8)]), starts, ends
 
 
 def _binary(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -118,14 +118,14 @@ def _one_by_one(source: _Payloads, numbers: Sequence[int], raw: arrow_table.Raw)
 
 
 def _by_record(source: _Payloads, kind: str) -> tuple[pa.RecordBatch, list[BatchError]]:
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     errors: list[BatchError] = []
     for number in range(source.count):
         try:
             record = fast.decode(source[number])
         except DecodeError as error:
-            rows.append({})
+            rows.append(())
             errors.append(BatchError(number, error))
             continue
-        rows.append(columns.flat(record) if record.kind == kind else {"kind": record.kind})
+        rows.append(columns.values(record) if record.kind == kind else (record.kind,))
     return arrow_table.from_rows(kind, rows), errors

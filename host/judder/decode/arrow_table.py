@@ -38,8 +38,10 @@ SCHEMAS = {kind: _schema(kind) for kind in columns.COLUMNS}
 _STRUCTS = {kind: pa.struct(list(found)) for kind, found in SCHEMAS.items()}
 
 
-def from_rows(kind: str, rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    """Table of a kind from rows of its columns; what a row does not name is null."""
+def from_rows(kind: str, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    """Table of a kind from columns.values() of its records; a row may be shorter, the rest of it is then null."""
+    width = len(SCHEMAS[kind])
+    rows = [row if len(row) == width else row + (None,) * (width - len(row)) for row in rows]
     return pa.RecordBatch.from_struct_array(pa.array(rows, _STRUCTS[kind]))
 
 
@@ -83,8 +85,10 @@ class Raw:
 
 _COLUMNS = columns.COLUMNS["reading"]
 _DIVISORS = np.array([row[3] for row in schema.READING_FIELDS], np.float64)[:, None]
-# Type of a column -> table rows that have it, and where each stands among them.
-_ROWS_OF = {type_: [c.row for c in _COLUMNS if c.row is not None and c.type == type_] for type_ in _NUMPY}
+# Type of a column -> table rows that have it.
+_ROWS_OF = {
+    type_: np.array([c.row for c in _COLUMNS if c.row is not None and c.type == type_], np.intp) for type_ in _NUMPY
+}
 
 # State bits -> index into the words (-1: none) and truth values, a table for each attribute.
 _WORDS: tuple[list[str], ...] = (list(schema.ZONES[1:]), list(schema.ALARM_LEVELS), list(schema.AXES[1:]))
@@ -119,25 +123,25 @@ def readings(raw: Raw) -> pa.RecordBatch:
     valid = _bits(present)
     numbers = _numbers(values)
     said = _STATES.take(values[0].astype(np.int64), axis=1)
+    said[: words.STATE_FLAGS_AT, ~present[0]] = -1
     flags = _bits(said[words.STATE_FLAGS_AT :] > 0)
-    nothing = pa.py_buffer(bytes(8 * count))
-    arrays = []
+    absent = {type_: pa.nulls(count, _TYPES[type_]) for type_ in _NUMPY}
+    arrays = [_texts(_KIND_ARRAY, raw.kinds)]
     for column in _COLUMNS:
-        type_ = _TYPES[column.type]
-        if column.row is None:
-            if column.name == "extra":
-                arrays.append(_extras(raw.extras, count))
-                continue
+        row, type_ = column.row, _TYPES[column.type]
+        if row is not None:
+            arrays.append(
+                _array(type_, count, valid[row], numbers[row], nulls[row]) if row < sent else absent[column.type]
+            )
+        elif column.name == "extra":
+            arrays.append(_extras(raw.extras, count))
+        elif column.type == columns.TEXT:
             i = words.STATE_ATTRIBUTES.index(column.name)
-            if column.type == columns.TEXT:
-                arrays.append(_texts(_WORD_ARRAYS[i], np.where(present[0], said[i], -1)))
-            else:
-                arrays.append(_array(type_, count, valid[0], flags[i - words.STATE_FLAGS_AT], nulls[0]))
-        elif column.row < sent:
-            arrays.append(_array(type_, count, valid[column.row], numbers[column.row], nulls[column.row]))
+            arrays.append(_texts(_WORD_ARRAYS[i], said[i]))
         else:
-            arrays.append(_array(type_, count, nothing, nothing, count))
-    return pa.RecordBatch.from_arrays([_texts(_KIND_ARRAY, raw.kinds), *arrays], schema=SCHEMAS["reading"])
+            i = words.STATE_ATTRIBUTES.index(column.name) - words.STATE_FLAGS_AT
+            arrays.append(_array(type_, count, valid[0], flags[i], nulls[0]))
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMAS["reading"])
 
 
 def _array(type_: pa.DataType, count: int, valid: pa.Buffer, data: pa.Buffer, nulls: int) -> pa.Array:
@@ -148,10 +152,11 @@ def _numbers(values: Any) -> dict[int, pa.Buffer]:
     """Row of the table -> its values in the column's type and unit."""
     out: dict[int, pa.Buffer] = {}
     for type_, rows in _ROWS_OF.items():
-        some = [row for row in rows if row < values.shape[0]]
-        if some:
-            scaled = values[some] / _DIVISORS[some] if type_ == columns.FLOAT64 else values[some].astype(_NUMPY[type_])
-            out.update(zip(some, _slices(scaled), strict=True))
+        some = rows[: np.searchsorted(rows, values.shape[0])]
+        if some.size:
+            found = values.take(some, axis=0)
+            found = found / _DIVISORS[some] if type_ == columns.FLOAT64 else found.astype(_NUMPY[type_])
+            out.update(zip(some.tolist(), _slices(found), strict=True))
     return out
 
 
@@ -170,6 +175,8 @@ def _slices(rows: Any) -> list[pa.Buffer]:
 
 def _texts(known: pa.Array, indexes: Any) -> pa.Array:
     """Words by index, null for -1."""
+    if indexes.size and (indexes == indexes[0]).all():
+        return pa.nulls(indexes.size, pa.string()) if indexes[0] < 0 else pa.repeat(known[indexes[0]], indexes.size)
     return known.take(pa.array(indexes, mask=indexes < 0))
 
 

@@ -25,12 +25,14 @@ _I32_MAX = (1 << 31) - 1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """name: with its unit. type: one of those above. unit, meaning: of the contract, "" where it says nothing.
-    row: index in the contract's table where the column is one row of it. get: value in a record, None when absent."""
+    """name: with its unit. type: one of those above. path: attribute of a record, as "velocity_rms_mm_s.x"; made:
+    what turns its value into the column's, None where it is that. unit, meaning: of the contract, "" where it says
+    nothing. row: index in the contract's table where the column is one row of it."""
 
     name: str
     type: str
-    get: Callable[[Any], Any]
+    path: str
+    made: Callable[[Any], Any] | None = None
     unit: str = ""
     meaning: str = ""
     row: int | None = None
@@ -38,10 +40,16 @@ class Column:
 
 def flat(record: records.Record) -> dict[str, Any]:
     """Every column of its kind with its value, the kind first. Lists and bytes stay what they are."""
-    row: dict[str, Any] = {"kind": record.kind}
-    for column in COLUMNS[record.kind]:
-        row[column.name] = column.get(record)
-    return row
+    return dict(zip(_NAMES[record.kind], values(record), strict=True))
+
+
+def values(record: records.Record) -> tuple[Any, ...]:
+    """As flat(), without the names."""
+    read, made = _READERS[record.kind]
+    row = list(read(record))
+    for i, make in made:
+        row[i] = make(row[i])
+    return tuple(row)
 
 
 def as_json(value: Any) -> str | None:
@@ -49,15 +57,7 @@ def as_json(value: Any) -> str | None:
     return json.dumps(records.plain(value), separators=(",", ":")) if value else None
 
 
-def _extra(record: Any) -> str | None:
-    return as_json(record.extra)
-
-
-def _settings(record: Any) -> str | None:
-    return as_json(record.to_dict()["settings"])
-
-
-_EXTRA = Column("extra", TEXT, _extra, meaning="what a newer node sent beyond, as JSON")
+_EXTRA = Column("extra", TEXT, "extra", as_json, meaning="what a newer node sent beyond, as JSON")
 
 # Annotation of a record's field -> type.
 _TYPES = {
@@ -75,22 +75,20 @@ _TYPES = {
 
 def _from_fields(cls: type, *without: str) -> list[Column]:
     return [
-        Column(field.name, _TYPES[str(field.type)], operator.attrgetter(field.name))
-        for field in fields(cls)
-        if field.name not in without
+        Column(field.name, _TYPES[str(field.type)], field.name) for field in fields(cls) if field.name not in without
     ]
 
 
-def _from_table(rows: tuple[Any, ...], places: dict[int, Callable[[Any], Any]]) -> list[Column]:
-    """places: row number -> how a record gives its value."""
+def _from_table(rows: tuple[Any, ...], places: dict[int, tuple[str, Callable[[Any], Any] | None]]) -> list[Column]:
+    """places: row number -> path and made of its column."""
     out = []
-    for i, get in places.items():
+    for i, place in places.items():
         name, _type, unit, divisor, low, high, meaning = rows[i]
         if divisor != 1:
             type_ = FLOAT64
         else:
             type_ = INT32 if low >= -_I32_MAX and high <= _I32_MAX else INT64
-        out.append(Column(name + build.UNIT_SUFFIX[unit], type_, get, "" if unit == "1" else unit, meaning, i))
+        out.append(Column(name + build.UNIT_SUFFIX[unit], type_, *place, "" if unit == "1" else unit, meaning, i))
     return out
 
 
@@ -98,10 +96,9 @@ def _reading() -> list[Column]:
     places = {}
     for attribute, (rows, _divisor) in build.reading_layout().items():
         for axis, row in zip("xyz", rows, strict=False):
-            places[row] = operator.attrgetter(f"{attribute}.{axis}" if len(rows) == 3 else attribute)
+            places[row] = f"{attribute}.{axis}" if len(rows) == 3 else attribute, None
     state = [
-        Column(name, BOOL if i >= 3 else TEXT, operator.attrgetter(name))
-        for i, name in enumerate(words.STATE_ATTRIBUTES)
+        Column(name, BOOL if i >= words.STATE_FLAGS_AT else TEXT, name) for i, name in enumerate(words.STATE_ATTRIBUTES)
     ]
     return [_EXTRA, *state, *_from_table(schema.READING_FIELDS, dict(sorted(places.items())))]
 
@@ -109,22 +106,22 @@ def _reading() -> list[Column]:
 def _spectrum() -> list[Column]:
     rows = schema.SPECTRUM_FIELDS
     names = [row[0] for row in rows]
-    places: dict[int, Callable[[Any], Any]] = {}
+    places: dict[int, tuple[str, Callable[[Any], Any] | None]] = {}
     for line in range(schema.SPECTRUM_LINES):
         for part, what in enumerate(("frequency", "velocity_rms")):
-            places[names.index(f"line{line + 1}_{what}")] = _line(line, part)
+            places[names.index(f"line{line + 1}_{what}")] = "lines", _line(line, part)
     for band in range(schema.SPECTRUM_BANDS):
-        places[names.index(f"band{band + 1}_velocity_rms")] = _band(band)
+        places[names.index(f"band{band + 1}_velocity_rms")] = "bands_velocity_rms_mm_s", _band(band)
     plain = _from_fields(records.Spectrum, "lines", "bands_velocity_rms_mm_s", "extra")
     return [_EXTRA, *plain, *_from_table(rows, places)]
 
 
 def _line(i: int, part: int) -> Callable[[Any], Any]:
-    return lambda record: record.lines[i][part] if i < len(record.lines) else None
+    return lambda lines: lines[i][part] if i < len(lines) else None
 
 
 def _band(i: int) -> Callable[[Any], Any]:
-    return lambda record: record.bands_velocity_rms_mm_s[i] if i < len(record.bands_velocity_rms_mm_s) else None
+    return lambda bands: bands[i] if i < len(bands) else None
 
 
 # Kind, as records name it -> its columns.
@@ -138,10 +135,20 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "command": (
         _EXTRA,
         *_from_fields(records.Command, "settings", "extra"),
-        Column("settings", TEXT, _settings, meaning="by name, secrets masked, as JSON"),
+        Column("settings", TEXT, "settings_by_name", as_json, meaning="by name, secrets masked, as JSON"),
     ),
     "unknown": (
         *_from_fields(records.Unknown, "items"),
-        Column("items", TEXT, lambda record: as_json(record.items), meaning="what follows the kind, as JSON"),
+        Column("items", TEXT, "items", as_json, meaning="what follows the kind, as JSON"),
     ),
+}
+
+_NAMES = {kind: ("kind", *(column.name for column in found)) for kind, found in COLUMNS.items()}
+# Kind -> all its paths read in one call of C, and the columns made of what that gives.
+_READERS = {
+    kind: (
+        operator.attrgetter("kind", *(column.path for column in found)),
+        [(i, column.made) for i, column in enumerate(found, 1) if column.made],
+    )
+    for kind, found in COLUMNS.items()
 }

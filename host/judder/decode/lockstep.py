@@ -1,33 +1,32 @@
 """Many readings at once: item i of every frame in one step, with numpy. What it does not accept is left to `decode`.
 
-A frame of the contract is a flat array, so the reader needs no stack: each row has a place in the bytes, and one step
-reads a head and its argument at every place and moves on. The rules are those of `pattern`: shortest form, within the
-row's range, nothing after the last item. A row that breaks one, or runs beyond its own end, is refused at the end of
-the walk; until then it may have read its neighbour's bytes, and nothing of that is kept.
+A frame of the contract is a flat array, so the reader needs no stack: each frame has a place in the bytes, and one
+step moves all of them on by the item that stands there. What stands at those places is then worked out for all items of
+all frames together. The rules are those of `pattern`: shortest form, within the row's range, nothing after the last
+item. A frame that breaks one, or does not come out at its own end, is refused; until then it may have read its
+neighbour's bytes, and nothing of that is kept.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from judder.decode import words
+from judder.decode import pattern, words
 from judder_core import schema
 
 Floats = NDArray[np.float64]
 Indexes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# Bytes after the last frame that a step may look at.
-PADDING = 8
+# What has to stand after the last frame: nulls, which a step may look at.
+PADDING = b"\xf6" * 8
 
 _NULL = 0xF6
 _LONG = 0x98  # array of 24 items and more, their number in the byte that follows
 _SHORT = 0x80
-_NEVER = 1 << 40  # above every argument
 
 # By first byte of an item: its bytes, and what makes its argument of the four bytes that follow it.
 _WIDTH = np.ones(256, np.int64)
@@ -42,28 +41,17 @@ for _head in range(0x40):
         _SHIFT[_head] = 32 - (8 << _info - 24)
 
 
-class _Row:
-    """What a row of the table accepts."""
-
-    def __init__(self, i: int) -> None:
-        _name, _type, _unit, _divisor, self.low, self.high, _meaning = schema.READING_FIELDS[i]
-        # Smallest argument a head may carry: the shortest form. Heads that no value of the row has: never.
-        self.least = np.full(256, _NEVER, np.int64)
-        for major, first, last in ((0x00, max(self.low, 0), self.high), (0x20, max(-1 - self.high, 0), -1 - self.low)):
-            for info, lowest, highest in [(n, 0, n) for n in range(24)] + [(24, 24, 0xFF), (25, 0x100, 0xFFFF)]:
-                if (info if info < 24 else lowest) <= last and highest >= first:
-                    self.least[major + info] = lowest
-            if last >= 0x10000:
-                self.least[major + 26] = 0x10000
-        if i:
-            self.least[_NULL] = 0
-        self.signed = self.low < 0
-        # Whether the heads alone keep a value within the range.
-        self.checked = not self.signed and self.low == 0 and self.high in (0xFF, 0xFFFF, 0xFFFFFFFF)
-
-
 # Rows the walk can take: up to the first that is no integer.
-_ROWS = [_Row(i) for i, _ in enumerate(itertools.takewhile(lambda row: row[1] == "int", schema.READING_FIELDS))]
+_ROWS = list(itertools.takewhile(lambda row: row[1] == "int", schema.READING_FIELDS))
+_SIGNED = np.array([i for i, row in enumerate(_ROWS) if row[4] < 0], np.intp)
+
+# By row of the table and first byte: what the argument must at least and may at most be. A byte that no value of the
+# row begins with asks for the impossible.
+_LEAST, _MOST = np.full((2, len(_ROWS), 256), np.inf)
+for _i, _row in enumerate(_ROWS):
+    for _head, _width, _lowest, _highest in pattern.heads(*_row[4:6]):
+        _LEAST[_i, _head], _MOST[_i, _head] = _lowest, _highest
+_LEAST[1:, _NULL] = 0  # all but the first may be null
 
 _STATE_GOOD = np.zeros(schema.READING_FIELDS[0][5] + 1, np.bool_)
 for _state in range(_STATE_GOOD.size):
@@ -96,8 +84,8 @@ def readings(data: NDArray[np.uint8], starts: Indexes, ends: Indexes) -> tuple[F
         rows = rows[np.argsort(-count[rows], kind="stable")]
     whole = rows.size == total and bool((rows[1:] > rows[:-1]).all())
     left = count[rows]
-    values, at, fine = _walk(data, at[rows] + 1, left, longest)
-    fine &= at == ends[rows]
+    values, after, fine = _walk(data, at[rows] + 1, left, longest)
+    fine &= after == ends[rows]
     state = values[0]
     fine &= _STATE_GOOD.take(np.nan_to_num(state, copy=True).astype(np.int64), mode="clip")
     values[:, ~fine] = np.nan
@@ -110,36 +98,40 @@ def readings(data: NDArray[np.uint8], starts: Indexes, ends: Indexes) -> tuple[F
 
 
 def _walk(data: NDArray[np.uint8], at: Indexes, left: Indexes, longest: int) -> tuple[Floats, Indexes, Mask]:
-    """(values, places after the last item, not refused) of frames sorted by the number of their items."""
-    following = _following(data)
-    values = np.empty((longest, at.size))
-    fine = np.ones(at.size, np.bool_)
-    ended = -left  # rises
-    for i in range(longest):
-        row = _ROWS[i]
-        under_way = left.size if left[-1] > i else int(np.searchsorted(ended, -i))
-        places = at[:under_way]
-        head = data.take(places, mode="clip")
-        argument: Any = following.take(places, mode="clip")
-        argument >>= _SHIFT.take(head)
-        argument += _PLUS.take(head)
-        fine[:under_way] &= argument >= row.least.take(head)
-        places += _WIDTH.take(head)
-        null = head == _NULL
-        column = values[i, :under_way]
-        column[...] = argument
-        if row.signed:
-            negative = (head >> 5) == 1
-            column[negative] = -1 - column[negative]
-        if not row.checked:
-            fine[:under_way] &= null | ((column >= row.low) & (column <= row.high))
-        if null.any():
-            column[null] = np.nan
-        values[i, under_way:] = np.nan
-    return values, at, fine
+    """(values, places after the last item, not refused) of frames sorted by the number of their items, longest
+    first."""
+    places = np.empty((longest + 1, at.size), np.int64)
+    places[0] = at
+    under_way = np.searchsorted(-left, -np.arange(longest))  # so many have an item i
+    for i, count in enumerate(under_way.tolist()):
+        heads = data.take(places[i, :count], mode="clip")
+        np.add(places[i, :count], _WIDTH.take(heads), out=places[i + 1, :count])
+    after = places[left, np.arange(at.size)]
+    places = places[:longest]
+    if left[-1] < longest:
+        places[np.arange(longest)[:, None] >= left] = data.size - 1  # where a null stands
+    values, fine = _values(data, places)
+    return values, after, fine
 
 
-def _following(data: NDArray[np.uint8]) -> NDArray[np.uint32]:
+def _values(data: NDArray[np.uint8], places: Indexes) -> tuple[Floats, Mask]:
+    """(values, every one accepted by its row) of the items at [row, frame]."""
+    heads = data.take(places, mode="clip")
+    table = heads.astype(np.intp)
+    argument = _arguments(data).take(places, mode="clip")
+    argument >>= _SHIFT.take(table)
+    argument += _PLUS.take(table)
+    values = argument.astype(np.float64)
+    table += np.arange(0, 256 * len(table), 256)[:, None]
+    accepted: Mask = (values >= _LEAST.take(table)) & (values <= _MOST.take(table))
+    signed = _SIGNED[: np.searchsorted(_SIGNED, len(values))]
+    found = values[signed]
+    values[signed] = np.where(heads[signed] >> 5 == 1, -1 - found, found)
+    values[heads == _NULL] = np.nan
+    return values, np.logical_and.reduce(accepted)
+
+
+def _arguments(data: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """At every place, the four bytes after it as a big-endian number."""
     wide = data.astype(np.uint32)
     out: NDArray[np.uint32] = np.left_shift(wide[1:-3], 8, dtype=np.uint32)

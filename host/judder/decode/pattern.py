@@ -13,13 +13,14 @@ table. The first row may not be null.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from judder_core import cbor, schema
 
 Row = tuple[str, str, str, int, int, int, str]
 
 _NULL = rb"\xf6"
-# Argument ranges of the head forms: additional information, bytes that follow, lowest and highest argument.
+# Forms with an argument: additional information, bytes that follow, lowest and highest argument of the shortest form.
 _FORMS = (
     (25, 2, 0x100, 0xFFFF),
     (24, 1, 24, 0xFF),
@@ -45,17 +46,26 @@ def frame(kind: int, rows: tuple[Row, ...], count: int) -> re.Pattern[bytes]:
     return re.compile(b"".join(parts), re.DOTALL)
 
 
+def heads(low: int, high: int) -> Iterator[tuple[int, int, int, int]]:
+    """First bytes that integers within low..high have in their shortest form: (byte, bytes of argument that follow,
+    lowest argument, highest)."""
+    for major, first, last in ((0x00, max(low, 0), high), (0x20, max(-1 - high, 0), -1 - low)):
+        for info in range(first, min(last, 23) + 1):
+            yield major + info, 0, info, info
+        for info, width, lowest, highest in _FORMS:
+            if max(first, lowest) <= min(last, highest):
+                yield major + info, width, max(first, lowest), min(last, highest)
+
+
 def integers(low: int, high: int, *, null: bool = False) -> bytes:
     """Pattern of the shortest spelling of every integer within low..high, and of null where asked."""
     short = [_NULL] if null else []
     long: list[bytes] = []
-    for major, first, last in ((0x00, max(low, 0), high), (0x20, max(-1 - high, 0), -1 - low)):
-        if first <= min(last, 23):
-            short.append(_range(major + first, major + min(last, 23)))
-        for info, width, lowest, highest in _FORMS:
-            if max(first, lowest) <= min(last, highest):
-                body = _digits(max(first, lowest), min(last, highest), width)
-                long.append(_range(major + info, major + info) + body)
+    for head, width, lowest, highest in heads(low, high):
+        if width:
+            long.append(_range(head, head) + _digits(lowest, highest, width))
+        else:
+            short.append(_range(head, head))
     # Two-byte arguments first: most fields of a reading have one.
     return b"(?:" + b"|".join([*long[:2], b"[" + b"".join(short) + b"]" if short else b"(?!)", *long[2:]]) + b")"
 

@@ -244,12 +244,15 @@ class Command(Record):
     settings: Mapping[int, int | str | bytes] | None = None
     extra: tuple[Any, ...] = ()
 
+    @property
+    def settings_by_name(self) -> dict[str, Any] | None:
+        """Name -> value as JSON carries it, secrets masked; the number where this version knows no name."""
+        return None if self.settings is None else dict(_shown(key, value) for key, value in self.settings.items())
+
     def to_dict(self) -> dict[str, Any]:
         """As for any record; settings by name, secrets masked."""
-        out = super(Command, self).to_dict()  # the short form breaks in slotted dataclasses before Python 3.14
-        if self.settings is not None:
-            out["settings"] = dict(_shown(key, value) for key, value in self.settings.items())
-        return out
+        # The short form of super breaks in slotted dataclasses before Python 3.14.
+        return super(Command, self).to_dict() | {"settings": self.settings_by_name}
 
 
 @dataclass(slots=True, init=False)
