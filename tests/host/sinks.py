@@ -12,8 +12,8 @@ NODE = "70b3d57ed0000001"
 OTHER = "70b3d57ed0000002"
 T0 = 1764043200.0  # 2025-11-25T04:00:00Z
 
-# Values on air of a whole reading, in the order of schema.READING_FIELDS.
-READING = [0x32, 312, 415, 7, 5, 301, 312, 155, 120, 130, 90, 400, 520, 300, 3312, 310, 290, 300, 25, 30, 20]
+# Values on air of a whole reading (zone B, warning, worst axis y), in the order of schema.READING_FIELDS.
+READING = [0x4A, 312, 415, 7, 5, 301, 312, 155, 120, 130, 90, 400, 520, 300, 3312, 310, 290, 300, 25, 30, 20]
 READING += [245, 210, 495, 305, 1000, 45, 266670, 0, 812, 100, 1000, -12, 5, 0, 80, 90, 70]
 # Danger, worst axis x: velocity_rms 7.52 over 7.10 mm/s, in reading 8.
 ALARM = [0x34, 1, 752, 710, 8, 2]

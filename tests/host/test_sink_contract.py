@@ -1,6 +1,8 @@
 """What every sink has in common: the list of them, their options, what they take, the id of a row."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def test_names_are_those_of_the_modules() -> None:
 def test_a_plugin_is_its_name_and_options_with_a_word_each(name: str) -> None:
     plugin = sink.load(name)
     assert issubclass(plugin.options, sink.SinkOptions)
-    described = (plugin.options.__doc__ or "") + (sink.SinkOptions.__doc__ or "")
+    described = " ".join(cls.__doc__ or "" for cls in plugin.options.__mro__)
     for key in plugin.options.__dataclass_fields__:
         assert re.search(rf"\b{key}\b", described), key
 
@@ -133,3 +135,14 @@ def test_no_field_of_a_record_hides_one_of_the_row() -> None:
         own = observation.record.to_dict()
         assert {name: row[name] for name in own} == own
         assert row["node"] == sinks.NODE and row["payload"] == observation.uplink.payload.hex()
+
+
+def test_importing_every_sink_costs_no_optional_package() -> None:
+    program = (
+        "import sys; from judder import sink\n"
+        "before = set(sys.modules)\n"
+        "for name in sink.names(): sink.load(name)\n"
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert set(out) <= {"judder", "judder_core", "cbor2"}

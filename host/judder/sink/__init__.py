@@ -115,6 +115,8 @@ class Plugin(NamedTuple):
 # Name, as in gateway.toml -> module.
 _MODULES = {
     "ndjson": "judder.sink.ndjson",
+    "csv": "judder.sink.csv",
+    "influx": "judder.sink.influx",
 }
 
 

@@ -1,20 +1,26 @@
-"""An observation as one flat or nested row, and the id by which two writings of it are known to be one."""
+"""An observation as one row, flat or nested, and the id by which two writings of it are known to be one."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import uuid
-from dataclasses import fields
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from judder.decode import columns
 from judder.flow import Observation, Uplink
 
 # Namespace of the ids below (RFC 9562, version 5).
 _NAMESPACE = uuid.UUID("5f8c1f0e-2d0b-5b7e-9d35-6b1c8a1d7f40")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
-# What the carrier said, as far as it is not the row's own.
-_LINK = tuple(f.name for f in fields(Uplink) if f.name not in ("node", "payload", "received_at", "tags"))
+# Column types beside those of judder.decode.columns: Unix seconds; JSON as text.
+TIME, JSON, UUID = "time", "json", "uuid"
 
 
 def identity(observation: Observation) -> uuid.UUID:
@@ -25,7 +31,38 @@ def identity(observation: Observation) -> uuid.UUID:
     """
     uplink = observation.uplink
     text = f"{uplink.node}|{uplink.received_at!r}|{uplink.session}|{uplink.fcnt}|{uplink.payload.hex()}"
-    return uuid.uuid5(_NAMESPACE, text)
+    return uuid.uuid5(_NAMESPACE, text.encode("utf-8", "backslashreplace").decode())
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Unix time -> UTC, to the microsecond; None for a time no calendar has."""
+    if seconds is None:
+        return None
+    try:
+        return EPOCH + timedelta(microseconds=round(seconds * 1e6))
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(seconds: float | None) -> str | None:
+    """Unix time -> "2026-03-01T12:00:00.250Z"; None for a time no calendar has."""
+    at = moment(seconds)
+    return None if at is None else at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+# What no text file, database or protocol takes: control characters, halves of a pair.
+_UNSAYABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+
+
+def line(text: str) -> str:
+    """A text of somebody else's on one line: runs of white space as one space, what cannot be said as U+FFFD."""
+    return _UNSAYABLE.sub("\ufffd", " ".join(text.split()))
+
+
+# --- nested, for JSON
+
+# What the carrier said, as far as it is not the row's own.
+_LINK = tuple(f.name for f in fields(Uplink) if f.name not in ("node", "payload", "received_at", "tags"))
 
 
 def nested(observation: Observation) -> dict[str, Any]:
@@ -50,7 +87,65 @@ def nested(observation: Observation) -> dict[str, Any]:
     return row
 
 
-def iso(seconds: float) -> str:
-    """Unix time -> "2026-03-01T12:00:00.250Z"."""
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
+# --- flat, for tables
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A column that is not of the record. get: its value in an observation, None when it was not said."""
+
+    name: str
+    type: str
+    get: Callable[[Observation], Any]
+
+
+def _uplink(name: str, type_: str, column: str | None = None) -> About:
+    return About(column or f"uplink_{name}", type_, lambda observation: getattr(observation.uplink, name))
+
+
+def _tags(observation: Observation) -> str | None:
+    tags = observation.uplink.tags
+    return json.dumps(dict(tags), separators=(",", ":")) if tags else None
+
+
+# In front of every kind's own columns. New ones come at the end only.
+ABOUT = (
+    About("id", UUID, identity),
+    About("node", columns.TEXT, lambda observation: observation.node),
+    About("time", TIME, lambda observation: observation.at),
+    About("measured_at", TIME, lambda observation: observation.measured_at),
+    About("received_at", TIME, lambda observation: observation.received_at),
+    About("problems", columns.TEXTS, lambda observation: list(observation.problems)),
+    _uplink("name", columns.TEXT, "name"),
+    About("tags", JSON, _tags),
+    _uplink("source", columns.TEXT),
+    _uplink("port", columns.INT32),
+    _uplink("fcnt", columns.INT64),
+    _uplink("session", columns.TEXT),
+    _uplink("confirmed", columns.BOOL),
+    _uplink("rssi_dbm", columns.FLOAT64),
+    _uplink("snr_db", columns.FLOAT64),
+    _uplink("gateway", columns.TEXT),
+    _uplink("data_rate", columns.TEXT),
+    _uplink("frequency_hz", columns.INT64),
+    _uplink("dedup", columns.TEXT),
+    _uplink("payload", columns.BINARY, "payload"),
+)
+_NAMES = {about.name for about in ABOUT}
+
+# Kind -> (name, type) of each column of a row.
+COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
+    kind: (
+        *((about.name, about.type) for about in ABOUT),
+        *((column.name, column.type) for column in found if column.name not in _NAMES),
+    )
+    for kind, found in columns.COLUMNS.items()
+}
+
+
+def flat(observation: Observation) -> tuple[Any, ...]:
+    """Values of the columns of its kind, in their order."""
+    record = observation.record
+    values = [about.get(observation) for about in ABOUT]
+    values += [column.get(record) for column in columns.COLUMNS[record.kind] if column.name not in _NAMES]
+    return tuple(values)
