@@ -116,7 +116,9 @@ class Plugin(NamedTuple):
 _MODULES = {
     "ndjson": "judder.sink.ndjson",
     "csv": "judder.sink.csv",
+    "senml": "judder.sink.senml",
     "influx": "judder.sink.influx",
+    "webhook": "judder.sink.webhook",
 }
 
 

@@ -11,20 +11,20 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from judder.errors import InputError
-from judder.sink import SinkDown, SinkOptions
+from judder.sink import Poisoned, SinkDown, SinkOptions
 
 _SHOWN = 300  # characters of a server's words in an error
 _READ = 64 * 1024
 
 # What the address or the key is blamed for, not the message: everything waits until somebody mends it.
-_NOT_THE_MESSAGE = {401, 402, 403, 404, 405, 407, 408, 421, 423, 425, 429}
+_NOT_THE_MESSAGE = {401, 402, 403, 404, 405, 407, 408, 410, 421, 423, 425, 429}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,9 +112,36 @@ class Server:
             why += "; look at the key"
         elif 300 <= status < 400:
             why += f"; it moved to {_origin(error.headers.get('Location', ''))}: put that in url"
-        elif status == 404:
+        elif status in (404, 410):
             why += "; look at url"
         raise SinkDown(f"{self.shown} answers {status} {error.reason}{why}", _retry_after(error.headers))
+
+
+Item = TypeVar("Item")
+
+
+def post_all(
+    server: Server,
+    items: Sequence[Item],
+    body: Callable[[Sequence[Item]], bytes],
+    headers: Mapping[str, str],
+    path: str = "",
+) -> None:
+    """Everything in one request. Where that is refused, in halves, until what is refused stands alone: a server that
+    takes batches does not say which of its rows was wrong.
+
+    body: of some of the items. Raises Poisoned with the item's index, SinkDown.
+    """
+    waiting = [(0, items)] if items else []
+    while waiting:
+        first, some = waiting.pop()
+        reply = server.post(path, body(some), headers)
+        if reply.taken:
+            continue
+        if len(some) == 1:
+            raise Poisoned(first, f"{server.shown} refuses it ({reply.status}): {reply.said or 'no reason given'}")
+        half = len(some) // 2
+        waiting += [(first + half, some[half:]), (first, some[:half])]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

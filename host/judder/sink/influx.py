@@ -18,7 +18,7 @@ from judder.errors import InputError
 from judder.flow import Observation
 from judder.sink import Plugin, Poisoned, rows, secret
 from judder.sink.base import BaseSink
-from judder.sink.http import HttpOptions, Server
+from judder.sink.http import HttpOptions, Server, post_all
 
 APIS = ("v2", "v1", "v3")
 # Beyond the node: what makes two records of one moment two points.
@@ -71,19 +71,8 @@ class InfluxSink(BaseSink):
         self._tags = options.tags
 
     def write(self, batch: Sequence[Observation]) -> None:
-        if batch:
-            self._send([self._line(index, observation) for index, observation in enumerate(batch)], 0)
-
-    def _send(self, lines: list[bytes], first: int) -> None:
-        """first: index in the batch. A refused batch is halved until the line that is refused stands alone."""
-        reply = self._server.post(self._path, gzip.compress(b"\n".join(lines), 1), self._headers)
-        if reply.taken:
-            return
-        if len(lines) == 1:
-            raise Poisoned(first, f"InfluxDB refuses it ({reply.status}): {reply.said or 'no reason given'}")
-        half = len(lines) // 2
-        self._send(lines[:half], first)
-        self._send(lines[half:], first + half)
+        lines = [self._line(index, observation) for index, observation in enumerate(batch)]
+        post_all(self._server, lines, lambda some: gzip.compress(b"\n".join(some), 1), self._headers, self._path)
 
     def _line(self, index: int, observation: Observation) -> bytes:
         at = rows.moment(observation.at)

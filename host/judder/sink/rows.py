@@ -15,7 +15,7 @@ from judder.decode import columns
 from judder.flow import Observation, Uplink
 
 # Namespace of the ids below (RFC 9562, version 5).
-_NAMESPACE = uuid.UUID("5f8c1f0e-2d0b-5b7e-9d35-6b1c8a1d7f40")
+NAMESPACE = uuid.UUID("5f8c1f0e-2d0b-5b7e-9d35-6b1c8a1d7f40")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -31,7 +31,7 @@ def identity(observation: Observation) -> uuid.UUID:
     """
     uplink = observation.uplink
     text = f"{uplink.node}|{uplink.received_at!r}|{uplink.session}|{uplink.fcnt}|{uplink.payload.hex()}"
-    return uuid.uuid5(_NAMESPACE, text.encode("utf-8", "backslashreplace").decode())
+    return uuid.uuid5(NAMESPACE, text.encode("utf-8", "backslashreplace").decode())
 
 
 def moment(seconds: float | None) -> datetime | None:
@@ -131,13 +131,13 @@ ABOUT = (
     _uplink("dedup", columns.TEXT),
     _uplink("payload", columns.BINARY, "payload"),
 )
-_NAMES = {about.name for about in ABOUT}
+NAMES = frozenset(about.name for about in ABOUT)
 
 # Kind -> (name, type) of each column of a row.
 COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     kind: (
         *((about.name, about.type) for about in ABOUT),
-        *((column.name, column.type) for column in found if column.name not in _NAMES),
+        *((column.name, column.type) for column in found if column.name not in NAMES),
     )
     for kind, found in columns.COLUMNS.items()
 }
@@ -147,5 +147,5 @@ def flat(observation: Observation) -> tuple[Any, ...]:
     """Values of the columns of its kind, in their order."""
     record = observation.record
     values = [about.get(observation) for about in ABOUT]
-    values += [column.get(record) for column in columns.COLUMNS[record.kind] if column.name not in _NAMES]
+    values += [column.get(record) for column in columns.COLUMNS[record.kind] if column.name not in NAMES]
     return tuple(values)
