@@ -12,9 +12,9 @@ import pytest
 from tests.host import sinks
 from tests.system import daemon
 
+from judder.ingest.broker import free_port
 from judder.sink import Poisoned, SinkDown
 from judder.sink.influx import InfluxOptions, InfluxSink
-from judder.ingest.broker import free_port
 
 CONFIG = """
 reporting-enabled = false
