@@ -91,9 +91,10 @@ def test_what_is_written_twice_is_there_once_also_after_a_torn_line(tmp_path: Pa
 def test_new_columns_begin_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_sink(tmp_path) as writer:
         writer.write([sinks.reading(0)])
-    newer = columns.Column("newer_mm", columns.FLOAT64, lambda _record: 1.5)
-    monkeypatch.setitem(rows.COLUMNS, "reading", (*rows.COLUMNS["reading"], ("newer_mm", columns.FLOAT64)))
-    monkeypatch.setitem(columns.COLUMNS, "reading", (*columns.COLUMNS["reading"], newer))
+    newer = (*rows.COLUMNS["reading"], ("newer_mm", columns.FLOAT64))
+    monkeypatch.setitem(rows.COLUMNS, "reading", newer)
+    old = rows.flat
+    monkeypatch.setattr(rows, "flat", lambda observation: (*old(observation), 1.5))
     with open_sink(tmp_path) as writer:
         writer.write([sinks.reading(1)])
         writer.write([sinks.reading(2)])

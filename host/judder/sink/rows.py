@@ -141,11 +141,15 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     )
     for kind, found in columns.COLUMNS.items()
 }
+# Kind -> which of its values, behind the kind itself, have no column above.
+_OWN = {
+    kind: [i for i, column in enumerate(found, 1) if column.name not in NAMES]
+    for kind, found in columns.COLUMNS.items()
+}
 
 
 def flat(observation: Observation) -> tuple[Any, ...]:
     """Values of the columns of its kind, in their order."""
     record = observation.record
-    values = [about.get(observation) for about in ABOUT]
-    values += [column.get(record) for column in columns.COLUMNS[record.kind] if column.name not in NAMES]
-    return tuple(values)
+    own = columns.values(record)
+    return (*(about.get(observation) for about in ABOUT), *(own[i] for i in _OWN[record.kind]))
