@@ -242,12 +242,14 @@ class Reader:
             raise self.fail("bytes after the end of the message")
 
     def _simple(self, start: int) -> "bool | None":
-        if self.argument == 22:
-            return None
-        if self.argument == 20 or self.argument == 21:
-            return self.argument == 21
-        if self.argument == 23:
-            raise self.fail("undefined is not allowed", start)
+        # In two bytes a value below 32 is not well-formed (RFC 8949 section 3.3).
+        if self.at == start + 1:
+            if self.argument == 22:
+                return None
+            if self.argument == 20 or self.argument == 21:
+                return self.argument == 21
+            if self.argument == 23:
+                raise self.fail("undefined is not allowed", start)
         raise self.fail("simple value %d is not allowed" % self.argument, start)
 
     def _map(self, count: int, depth: int) -> "dict[object, object]":

@@ -66,6 +66,16 @@ def test_messages_shorten_to_their_limit():
         assert len(frame) <= vector["limit"]
 
 
+def test_commands_are_frames_of_the_contract():
+    for vector in VECTORS["commands"]:
+        if "hex" in vector:
+            data = bytes.fromhex(vector["hex"])
+            kind, values, extra = codec.decode(data)
+            assert (kind, values[0], extra) == (schema.COMMAND, vector["command"]["tag"], []), vector["description"]
+            assert codec.encode(kind, values) == data, vector["description"]
+
+
 def test_every_kind_is_there():
     assert {vector["kind"] for vector in VECTORS["messages"]} >= {0, 1, 2, 3, 4, 5, 16}
-    assert len(VECTORS["messages"]) >= 37 and len(VECTORS["errors"]) >= 69 and len(VECTORS["shortened"]) >= 13
+    assert len(VECTORS["messages"]) >= 43 and len(VECTORS["errors"]) >= 73 and len(VECTORS["shortened"]) >= 13
+    assert len(VECTORS["commands"]) >= 26

@@ -1,6 +1,8 @@
 """encode_command(): what it makes the node's own command handler takes, and decode() reads back."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -8,10 +10,12 @@ import pytest
 
 from judder import decode, encode_command
 from judder.decode import command, records
-from judder.errors import EncodeError, SettingsError
+from judder.errors import EncodeError, JudderError, SettingsError
 from judder_core import schema, settings
 from node.commands import Commands
 from node.config import Config
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "wire_v1.json").read_text())["commands"]
 
 
 class _Records:
@@ -44,6 +48,15 @@ BY_HAND = [
 @pytest.mark.parametrize(("call", "frame"), BY_HAND)
 def test_frames_by_hand(call: Mapping[str, Any], frame: str) -> None:
     assert encode_command(**call).hex() == frame
+
+
+@pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["description"]) for vector in VECTORS])
+def test_vector(vector: dict[str, Any]) -> None:
+    if "hex" in vector:
+        assert encode_command(**vector["command"]).hex() == vector["hex"]
+    else:
+        with pytest.raises(JudderError, match=vector["error"]["names"]):
+            encode_command(**vector["command"])
 
 
 def test_the_node_follows_each() -> None:
