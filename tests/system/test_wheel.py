@@ -16,7 +16,7 @@ def test_installed_package_builds_images(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "site")
-    assert "judder/_assets/firmware/boot.py" in names
+    assert {"judder/_assets/firmware/boot.py", "judder/sink/sql/postgres/0001.sql"} <= set(names)
     # Everything stands in one of three places, the contract in exactly one.
     assert {name.split("/")[0].split("-")[0] for name in names} == {"judder", "judder_core"}
     assert sum(name.endswith("/schema.py") for name in names) == 1

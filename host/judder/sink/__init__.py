@@ -119,6 +119,7 @@ _MODULES = {
     "senml": "judder.sink.senml",
     "influx": "judder.sink.influx",
     "webhook": "judder.sink.webhook",
+    "postgres": "judder.sink.postgres",
 }
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from judder.errors import InputError
-from judder.sink import Poisoned, SinkDown, SinkOptions
+from judder.sink import SinkDown, SinkOptions, halves
 
 _SHOWN = 300  # characters of a server's words in an error
 _READ = 64 * 1024
@@ -127,21 +127,21 @@ def post_all(
     headers: Mapping[str, str],
     path: str = "",
 ) -> None:
-    """Everything in one request. Where that is refused, in halves, until what is refused stands alone: a server that
-    takes batches does not say which of its rows was wrong.
+    """Everything in one request, or in several where it is refused. body: of some of the items.
 
-    body: of some of the items. Raises Poisoned with the item's index, SinkDown.
+    Raises Poisoned with the item's index, SinkDown.
     """
-    waiting = [(0, items)] if items else []
-    while waiting:
-        first, some = waiting.pop()
+
+    def attempt(some: Sequence[Item]) -> str | None:
         reply = server.post(path, body(some), headers)
-        if reply.taken:
-            continue
-        if len(some) == 1:
-            raise Poisoned(first, f"{server.shown} refuses it ({reply.status}): {reply.said or 'no reason given'}")
-        half = len(some) // 2
-        waiting += [(first + half, some[half:]), (first, some[:half])]
+        return None if reply.taken else refusal(server, reply)
+
+    halves.write(items, attempt)
+
+
+def refusal(server: Server, reply: Reply) -> str:
+    """Of a reply that was not taken, for people."""
+    return f"{server.shown} refuses it ({reply.status}): {reply.said or 'no reason given'}"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

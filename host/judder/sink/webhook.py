@@ -21,7 +21,7 @@ from judder.errors import InputError
 from judder.flow import Observation
 from judder.sink import Plugin, Poisoned, reason, rows, secret
 from judder.sink.base import BaseSink
-from judder.sink.http import HttpOptions, Server
+from judder.sink.http import HttpOptions, Server, refusal
 
 _PREFIX = "whsec_"
 _REMEMBERED = 10_000
@@ -64,9 +64,7 @@ class WebhookSink(BaseSink):
             headers = {"Content-Type": "application/json", **self._signed(id_, body)}
             reply = self._server.post("", body, headers)
             if not reply.taken:
-                raise Poisoned(
-                    index, f"{self._server.shown} refuses it ({reply.status}): {reply.said or 'no reason given'}"
-                )
+                raise Poisoned(index, refusal(self._server, reply))
             self._sent[id_] = None
             if len(self._sent) > _REMEMBERED:
                 del self._sent[next(iter(self._sent))]
