@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Cost of judder.decode as a multiple of bare cbor2.loads of the same bytes.
+"""Cost of judder.decode against bare cbor2.loads of the same bytes, and against other formats of the same reading.
 
-Process CPU time, the contenders taking turns within each round, median of the rounds' ratios: so a busy machine changes
-the ratio little.
+Process CPU time, the contenders taking turns within each round, median of the rounds' ratios.
     python tests/bench/bench_decode.py [--quick]
 """
 
@@ -10,14 +9,19 @@ import argparse
 import random
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cbor2
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.bench import rounds
 
 from judder import decode
 
 LIMIT = 3.0  # DESIGN section 7
+# Format -> its cost is at least so many times that of decode.
+PEERS = {"pycayennelpp": 20.0, "json of the standard library": 2.0, "Sparkplug with aliases, protobuf": 1.5}
 
 
 def readings(count: int, *, as_sent_today: bool) -> list[bytes]:
@@ -49,34 +53,43 @@ def readings(count: int, *, as_sent_today: bool) -> list[bytes]:
     return frames
 
 
-def cpu_s(function: Callable[[bytes], object], frames: Sequence[bytes]) -> float:
-    begin = time.process_time()
-    for frame in frames:
-        function(frame)
-    return time.process_time() - begin
+def against_loads(frames: list[bytes], turns: int) -> float:
+    """CPU time of decode / of cbor2.loads."""
+    took = rounds.taken_in_turns(
+        {"decode": rounds.each(decode, frames), "loads": rounds.each(cbor2.loads, frames)}, turns
+    )
+    return rounds.median(took, "decode", "loads")
 
 
-def ratio(frames: Sequence[bytes], rounds: int) -> float:
-    """Median over rounds of CPU time of decode / of cbor2.loads."""
-    cpu_s(decode, frames[:100])  # the first of each length makes its function
-    return statistics.median(cpu_s(decode, frames) / cpu_s(cbor2.loads, frames) for _ in range(rounds))
+def against_peers(frames: list[bytes], turns: int, report: rounds.Report) -> None:
+    from tests.bench import peers
+
+    records = [decode(frame) for frame in frames]
+    found = dict(zip(PEERS, (make(records) for make in (peers.as_lpp, peers.as_json, peers.as_sparkplug)), strict=True))
+    works = {"decode": rounds.each(decode, frames)}
+    for name, (messages, read) in found.items():
+        peers.check(records[:50], (messages[:50], read), 0.011)
+        works[name] = rounds.each(read, messages)
+    took = rounds.taken_in_turns(works, turns)
+    for name, limit in PEERS.items():
+        size = statistics.median(map(len, found[name][0]))
+        report.at_least(f"{name}, {size:g} bytes, against decode", rounds.median(took, name, "decode"), limit)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer readings; still 9 rounds")
     quick = parser.parse_args().quick
-    count, rounds = (1000, 9) if quick else (8000, 21)
-    failed = False
+    count, turns = (500, 9) if quick else (4000, 21)
+    report = rounds.Report()
     for name, frames in (
         ("reading, fields 0-15", readings(count, as_sent_today=False)),
         ("reading as sent today", readings(count, as_sent_today=True)),
     ):
-        measured = ratio(frames, rounds)
-        size = statistics.median(len(frame) for frame in frames)
-        failed |= measured > LIMIT
-        print(f"{name}, {size:g} bytes: decode = {measured:.2f} x cbor2.loads (limit {LIMIT:g})")
-    return 1 if failed else 0
+        size = statistics.median(map(len, frames))
+        report.at_most(f"{name}, {size:g} bytes: decode against cbor2.loads", against_loads(frames, turns), LIMIT)
+    against_peers(readings(count // 4, as_sent_today=False), turns, report)
+    return int(report.failed)
 
 
 if __name__ == "__main__":
