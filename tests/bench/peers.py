@@ -2,11 +2,13 @@
 
 Each peer: (messages, function that reads one). They end in a dictionary of names and scaled values, or in what their
 library gives; none of them checks anything beyond its own format. `check` holds what they read against the record.
+Readings here have fields 0-18: velocity, acceleration RMS and peak, kurtosis of three axes, temperature, battery.
 """
 
 import json
 import math
 from collections.abc import Callable, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import cayennelpp
@@ -27,7 +29,19 @@ def said(reading: Reading) -> dict[str, Any]:
 
 
 def as_json(readings: Sequence[Reading]) -> Peer:
-    return [json.dumps(said(reading), separators=(",", ":")).encode() for reading in readings], json.loads
+    return [_json(said(reading)) for reading in readings], json.loads
+
+
+def as_terse_json(readings: Sequence[Reading]) -> Peer:
+    """Names of one or two letters: what a sender makes who counts bytes."""
+    return [_json(dict(zip(_TERSE, said(reading).values(), strict=False))) for reading in readings], json.loads
+
+
+_TERSE = [*ascii_lowercase, *(f"{first}{second}" for first in "vap" for second in ascii_lowercase)]
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 # --- Cayenne LPP
@@ -39,7 +53,7 @@ def _axes_g(frame: Any, channel: int, axes: Axes) -> None:
 
 
 def as_lpp(readings: Sequence[Reading]) -> Peer:
-    """Its types in place of ours: velocity as "analog input" 0.01, acceleration as "accelerometer" 1 mg."""
+    """Its types in place of ours: velocity, kurtosis as "analog input" 0.01; acceleration as "accelerometer" 1 mg."""
     messages = []
     for reading in readings:
         frame = cayennelpp.LppFrame()
@@ -48,6 +62,8 @@ def as_lpp(readings: Sequence[Reading]) -> Peer:
             frame.add_analog_input(channel, velocity)
         _axes_g(frame, 5, reading.acceleration_rms_mg)
         _axes_g(frame, 6, reading.acceleration_peak_mg)
+        for channel, kurtosis in enumerate(reading.kurtosis, 12):
+            frame.add_analog_input(channel, kurtosis)
         frame.add_temperature(7, reading.temperature_c)
         frame.add_voltage(8, (reading.battery_mv or 0) / 1000)
         frame.add_generic(9, reading.sequence)
@@ -118,10 +134,11 @@ def check(readings: Sequence[Reading], peer: Peer, resolution: float = 1e-6) -> 
             numbers = [number for item in found.data for number in item.value]
             ours = [reading.velocity_rms_worst_mm_s, *reading.velocity_rms_mm_s]
             ours += [(mg or 0) / 1000 for mg in (*reading.acceleration_rms_mg, *reading.acceleration_peak_mg)]
+            ours += reading.kurtosis
             ours += [reading.temperature_c, (reading.battery_mv or 0) / 1000, reading.sequence, reading.age_s]
             pairs = list(zip(ours, numbers[:-1], strict=True))
         else:
-            assert set(wanted) == set(found)
-            pairs = [(value, found[name]) for name, value in wanted.items()]
+            assert list(found) in (list(wanted), _TERSE[: len(wanted)])
+            pairs = list(zip(wanted.values(), found.values(), strict=True))
         for value, theirs in pairs:
             assert value == theirs or math.isclose(value, theirs, rel_tol=1e-6, abs_tol=resolution), (value, theirs)

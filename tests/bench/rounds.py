@@ -40,7 +40,7 @@ def median(rounds: Sequence[Mapping[str, float]], above: str, below: str) -> flo
 
 
 class Report:
-    """Prints figures, each beside its limit. failed: one was over."""
+    """Prints figures, each beside its limit where it has one. failed: one was over."""
 
     def __init__(self) -> None:
         self.failed = False
@@ -53,4 +53,5 @@ class Report:
 
     def _line(self, what: str, figure: float, how: str, limit: float, unit: str, good: bool) -> None:
         self.failed |= not good
-        print(f"{what}: {figure:.2f} {unit} ({how} {limit:g}){'' if good else '  OVER'}")
+        beside = f" ({how} {limit:g})" if limit else ""
+        print(f"{what}: {figure:.2f} {unit}{beside}{'' if good else '  OVER'}")

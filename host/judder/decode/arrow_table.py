@@ -169,8 +169,8 @@ def _bits(rows: Any) -> list[pa.Buffer]:
 
 
 def _slices(rows: Any) -> list[pa.Buffer]:
-    whole = pa.py_buffer(rows)
-    return [whole.slice(i * rows[0].nbytes, rows[0].nbytes) for i in range(rows.shape[0])]
+    whole, width = pa.py_buffer(rows), rows.strides[0]
+    return [whole.slice(at, width) for at in range(0, rows.nbytes, width)] if width else [whole] * rows.shape[0]
 
 
 def _texts(known: pa.Array, indexes: Any) -> pa.Array:
