@@ -3,7 +3,7 @@
 import os
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cbor2
 import pytest
@@ -52,9 +52,9 @@ def seeds(rng: random.Random) -> list[bytes]:
     return out
 
 
-def mutated(rng: random.Random, count: int) -> Iterator[bytes]:
-    """So many frames with one to three faults."""
-    frames = seeds(rng)
+def mutated(rng: random.Random, count: int, frames: Sequence[bytes] = ()) -> Iterator[bytes]:
+    """So many frames (default: seeds) with one to three faults."""
+    frames = frames or seeds(rng)
     for _ in range(count):
         data = bytearray(rng.choice(frames))
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
