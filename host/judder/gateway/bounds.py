@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from judder.decode.clocks import EARLIEST_S, LATEST_S
-from judder.gateway.spool import Spool
+from judder.gateway.spool import Spool, bytes_used
 
 # Uplinks kept although every sink has them: a broker that repeats one is recognised by them (judder.gateway.intake).
 RECENT = 4096
@@ -41,7 +41,7 @@ class Keeper:
 
     def bytes_used(self) -> int:
         with self._spool.reading() as db:
-            return _bytes_used(db)
+            return bytes_used(db)
 
     def full(self) -> bool:
         """Over the limit, even without what every sink has."""
@@ -114,13 +114,6 @@ class Keeper:
         with self._spool.changing() as db:
             if db.execute("PRAGMA freelist_count").fetchone()[0] > _VACUUM_PAGES:
                 db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
-
-
-def _bytes_used(db: Any) -> int:
-    pages, free, size = (
-        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
 
 
 def _range(db: Any) -> tuple[int, int]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from judder.gateway.spool_file import Connect, Lock, Log, SpoolDamaged, SpoolErr
 
 __all__ = ["Aside", "Batch", "Row", "Spool", "SpoolDamaged", "SpoolError"]
 
+# Left on the disk, so that deliveries can still note what they have done and the oldest can be deleted.
+RESERVE_BYTES = 16 << 20
 # Poison kept for people to look at; beyond it the oldest goes, and is counted.
 POISON_KEPT = 10_000
 _COLUMNS = "origin, node, received_at, measured_at, payload, problems, rest"
@@ -64,15 +67,45 @@ class Batch:
     position: tuple[str, str] | None = None
 
 
+@dataclass(slots=True)
+class Backlog:
+    """Of a sink. waiting: uplinks it has still to look at. oldest: when the first of them was stored. dropped: those it
+    never got."""
+
+    waiting: int
+    oldest: float | None
+    dropped: int
+
+
+@dataclass(slots=True)
+class Summary:
+    """bytes: in use. dropped, poison_dropped: since the spool was begun."""
+
+    bytes: int
+    uplinks: int
+    poison: int
+    dropped: int
+    poison_dropped: int
+
+
 class Spool:
-    """path: the file, made with its folder. connect: makes a connection (tests cut its power).
+    """path: the file, made with its folder. connect: makes a connection (tests cut its power). free: bytes left on the
+    disk; store() refuses when that is less than RESERVE_BYTES.
 
     Raises InputError when another gateway has it or it is of a newer version. Every method raises SpoolError when the
     disk says no; nothing of that call is then done.
     """
 
-    def __init__(self, path: Path, *, log: Log = print, connect: Connect = spool_file.connect) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        log: Log = print,
+        connect: Connect = spool_file.connect,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
         self.path = path
+        self._free = free
         self._lock = Lock(path)
         try:
             self._safe, self._quick = spool_file.open_spool(path, log, connect)
@@ -88,8 +121,18 @@ class Spool:
 
     def store(self, batch: Batch, now: float) -> int:
         """Returns the id of the latest uplink when everything is durable. now: Unix time in seconds."""
+        self.check_room()
         with self._changing(self._safe) as db:
             return self._store(db, batch, now)
+
+    def check_room(self) -> None:
+        """Raises SpoolError when the disk is too full to store anything."""
+        try:
+            left = self._free(self.path.parent)
+        except OSError as error:
+            raise SpoolError(f"the spool {self.path}: {error.strerror or error}") from error
+        if left < RESERVE_BYTES:
+            raise SpoolError(f"only {left >> 20} MiB are left on the disk of {self.path}")
 
     def _store(self, db: Any, batch: Batch, now: float) -> int:
         db.executemany(
@@ -170,6 +213,7 @@ class Spool:
 
     def release(self, numbers: Sequence[int], batch: Batch, now: float) -> int:
         """Take these out of what was set aside and store the batch, at once. Returns as store() does."""
+        self.check_room()
         with self._changing(self._safe) as db:
             db.executemany("DELETE FROM poison WHERE id = ?", [(number,) for number in numbers])
             return self._store(db, batch, now)
@@ -196,9 +240,26 @@ class Spool:
             (name, more),
         )
 
-    def counters(self) -> dict[str, int]:
+    # For people.
+
+    def backlog(self, sink: str) -> Backlog:
         with self._reading() as db:
-            return dict(db.execute("SELECT name, value FROM counter").fetchall())
+            done, dropped = db.execute("SELECT id, dropped FROM cursor WHERE sink = ?", (sink,)).fetchone()
+            oldest = db.execute("SELECT stored_at FROM uplink WHERE id > ? ORDER BY id LIMIT 1", (done,)).fetchone()
+            return Backlog(max(0, _last(db) - done), None if oldest is None else oldest[0], dropped)
+
+    def summary(self) -> Summary:
+        with self._reading() as db:
+            first, last = db.execute("SELECT min(id), max(id) FROM uplink").fetchone()
+            poison = db.execute("SELECT count(*) FROM poison").fetchone()[0]
+            counters = dict(db.execute("SELECT name, value FROM counter").fetchall())
+            return Summary(
+                bytes_used(db),
+                0 if first is None else last - first + 1,
+                poison,
+                counters.get("dropped", 0),
+                counters.get("poison_dropped", 0),
+            )
 
     def close(self) -> None:
         """In order, so that the next start need not check the file."""
@@ -260,6 +321,14 @@ def read_poison(db: Any) -> Iterator[tuple[int, float, Aside]]:
     found = db.execute(f"SELECT id, at, stage, reason, uplink, {_COLUMNS} FROM poison ORDER BY id")
     for number, at, stage, reason, uplink, *values in found:
         yield number, at, Aside(stage, reason, _unpack((uplink or 0, at, *values)))
+
+
+def bytes_used(db: Any) -> int:
+    """Pages in use; what was freed is used again."""
+    pages, free, size = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 def _last(db: Any) -> int:

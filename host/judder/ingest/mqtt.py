@@ -25,13 +25,15 @@ _WAITING = 100_000
 
 @dataclass(slots=True)
 class Received:
-    """A message that the broker keeps until Subscriber.ack. event: a Poison where it is malformed."""
+    """A message that the broker keeps until Subscriber.ack. event: a Poison where it is malformed. repeated: the broker
+    says that it has sent it before (DUP). connection: number of the connection it came over, from 1."""
 
     event: events.Event | Poison
     topic: str
+    repeated: bool
+    connection: int
     _mid: int
     _qos: int
-    _connection: int
 
 
 class Subscriber:
@@ -120,7 +122,12 @@ class Subscriber:
             event = topics.parse(topic, body, received_at=now)
         except InputError as error:
             event = Poison(Uplink(topics.node_of(topic), body, now, "mqtt"), error)
-        self._waiting.put(Received(event, topic, message.mid, message.qos, self._connection))
+        self._waiting.put(Received(event, topic, message.dup, self._connection, message.mid, message.qos))
+
+    @property
+    def connected(self) -> bool:
+        """Subscribed, as far as this side knows; it reconnects by itself."""
+        return self._client.is_connected()
 
     def receive(self, timeout_s: float) -> Received | None:
         """The next message, None when there is none in that time. Acknowledge it when it is safe with you."""
@@ -133,7 +140,7 @@ class Subscriber:
         """Tell the broker that a message is taken. After a reconnect it comes again and this one is void."""
         if message._qos:
             with self._acknowledging:
-                if message._connection == self._connection:
+                if message.connection == self._connection:
                     self._client.ack(message._mid, message._qos)
 
     def get(self, timeout_s: float) -> events.Event | Poison | None:
