@@ -20,6 +20,7 @@ COMMANDS = {
     "provision": "Give a node its identity, key and settings; test it.",
     "decode": "Turn payloads into records: hex, base64, a file or a node's console.",
     "command": "Make an order for a node; send it through a broker or network server.",
+    "gateway": "What nodes send, to files, databases and dashboards, as a service.",
     "replay": "Run the real firmware over a recording.",
     "sim": "Virtual nodes, running the real firmware, to a broker or stdout.",
     "demo": "The whole chain with no hardware: flash, provision, measure, decode, plot.",
@@ -30,7 +31,7 @@ _NEEDS_SIM = ("sim", "replay", "demo")
 
 
 def _missing(command: str, error: ModuleNotFoundError) -> JudderError:
-    extra = "sim" if command in _NEEDS_SIM else "bench"
+    extra = "sim" if command in _NEEDS_SIM else "gateway" if command == "gateway" else "bench"
     return JudderError(f"'judder {command}' needs the package '{error.name}': pip install 'judder[{extra}]'")
 
 

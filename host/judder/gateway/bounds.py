@@ -113,7 +113,9 @@ class Keeper:
         """A little at a time, so that nobody waits."""
         with self._spool.changing() as db:
             if db.execute("PRAGMA freelist_count").fetchone()[0] > _VACUUM_PAGES:
-                db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+                # One at a time: it gives back a page a step, and sqlite3 takes but one step where no column comes.
+                for _ in range(_VACUUM_PAGES):
+                    db.execute("PRAGMA incremental_vacuum(1)")
 
 
 def _range(db: Any) -> tuple[int, int]:

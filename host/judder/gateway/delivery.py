@@ -130,7 +130,8 @@ class Delivery:
     def _observation(self, row: Row) -> Observation | None:
         """None for what is not for this sink."""
         try:
-            found = Observation(row.uplink, decode(row.uplink.payload), row.measured_at, row.problems)
+            record = decode(row.uplink.payload)
+            found = Observation(row.uplink, record, row.measured_at, row.problems, row.heard_at)
             return found if self._sink.takes(found) else None
         except JudderError as error:  # stored by another version of this program
             self._set_aside(row, "decode", str(error))

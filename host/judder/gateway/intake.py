@@ -21,7 +21,7 @@ from judder.gateway.spool import Aside, Batch, Row, Spool, SpoolError
 from judder.ingest.events import Event, Foreign
 
 # A message larger than any of Judder's is kept in part.
-_ASIDE_BYTES = 65536
+_ASIDE_BYTES = 8192
 
 
 @dataclass(slots=True)
@@ -118,13 +118,12 @@ class Intake:
         try:
             found = observe(tracker, uplink)
         except JudderError as error:
-            tracker.refuse(Poison(uplink, error))
             self._aside(work, "decode", str(error), uplink)
         except Exception as error:  # whatever is wrong with us, the next uplink is not to wait for it
             self._log.error("internal", f"decoding {uplink.payload[:64].hex()} failed: {error!r}", node=uplink.node)
             self._aside(work, "decode", f"internal error: {error!r}", uplink)
         else:
-            work.rows.append(Row(work.origin, uplink, found.measured_at, found.problems))
+            work.rows.append(Row(work.origin, uplink, found.measured_at, found.heard_at, found.problems))
             work.counts[f"kind {found.record.kind}"] += 1
             for word in found.problems:
                 stem, _, number = word.partition(":")

@@ -18,6 +18,7 @@ from judder.gateway.spool import Spool, SpoolDamaged, SpoolError
 from judder.gateway.threads import SinkThread, SourceThread, Stop
 from judder.sink import Sink
 
+RETRY_MAX_S = 60.0
 _TRIM_EVERY_S = 5.0
 
 
@@ -26,7 +27,7 @@ class Outlet:
     """A sink by its name, and the longest wait between attempts to reach it."""
 
     sink: Sink
-    retry_max_s: float = 60.0
+    retry_max_s: float = RETRY_MAX_S
 
 
 @dataclass(slots=True)

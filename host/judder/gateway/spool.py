@@ -30,7 +30,7 @@ __all__ = ["Aside", "Batch", "Row", "Spool", "SpoolDamaged", "SpoolError"]
 RESERVE_BYTES = 16 << 20
 # Poison kept for people to look at; beyond it the oldest goes, and is counted.
 POISON_KEPT = 10_000
-_COLUMNS = "origin, node, received_at, measured_at, payload, problems, rest"
+_COLUMNS = "origin, node, received_at, measured_at, heard_at, payload, problems, rest"
 # What has no column of its own. Others are in the text as JSON, left out where they are what an Uplink has by itself.
 _REST = tuple(n for n in Uplink.__slots__ if n not in ("node", "payload", "received_at"))
 _PLAIN = {n: getattr(Uplink("", b"", 0.0, ""), n) for n in _REST}
@@ -43,6 +43,7 @@ class Row:
     origin: str
     uplink: Uplink
     measured_at: float | None = None
+    heard_at: float | None = None
     problems: tuple[str, ...] = ()
     id: int = 0
     stored_at: float = 0.0
@@ -136,7 +137,7 @@ class Spool:
 
     def _store(self, db: Any, batch: Batch, now: float) -> int:
         db.executemany(
-            f"INSERT INTO uplink (stored_at, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO uplink (stored_at, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(now, *_pack(row)) for row in batch.rows],
         )
         if batch.aside:
@@ -221,15 +222,14 @@ class Spool:
     def _insert_aside(self, db: Any, asides: Sequence[Aside], now: float) -> int:
         before = db.execute("SELECT total_changes()").fetchone()[0]
         db.executemany(
-            f"INSERT OR IGNORE INTO poison (at, stage, reason, uplink, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT OR IGNORE INTO poison (at, stage, reason, uplink, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             [(now, a.stage, clean(a.reason), a.row.id or None, *_pack(a.row)) for a in asides],
         )
         added = int(db.execute("SELECT total_changes()").fetchone()[0] - before)
-        high = db.execute("SELECT coalesce(max(id), 0) FROM poison").fetchone()[0]
-        over = db.execute("SELECT count(*) FROM poison WHERE id <= ?", (high - POISON_KEPT,)).fetchone()[0]
-        if over:
-            db.execute("DELETE FROM poison WHERE id <= ?", (high - POISON_KEPT,))
-            self.count(db, "poison_dropped", over)
+        over = db.execute("SELECT id FROM poison ORDER BY id DESC LIMIT 1 OFFSET ?", (POISON_KEPT,)).fetchone()
+        if added and over:
+            gone = db.execute("DELETE FROM poison WHERE id <= ?", (over[0],)).rowcount
+            self.count(db, "poison_dropped", gone)
         return added
 
     @staticmethod
@@ -350,6 +350,7 @@ def _pack(row: Row) -> tuple[Any, ...]:
         clean(uplink.node),
         None if math.isnan(uplink.received_at) else uplink.received_at,
         row.measured_at,
+        row.heard_at,
         uplink.payload,
         " ".join(row.problems),
         json.dumps(rest, separators=(",", ":"), default=dict),
@@ -357,7 +358,7 @@ def _pack(row: Row) -> tuple[Any, ...]:
 
 
 def _unpack(values: Sequence[Any]) -> Row:
-    number, stored_at, origin, node, received_at, measured_at, payload, problems, rest = values
+    number, stored_at, origin, node, received_at, measured_at, heard_at, payload, problems, rest = values
     received = math.nan if received_at is None else received_at
     uplink = Uplink(node, bytes(payload), received, **{"source": "", **json.loads(rest)})
-    return Row(origin, uplink, measured_at, tuple(problems.split()), number, stored_at)
+    return Row(origin, uplink, measured_at, heard_at, tuple(problems.split()), number, stored_at)

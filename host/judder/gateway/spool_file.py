@@ -28,7 +28,7 @@ CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- AUTOINCREMENT: a number is never given twice, so a cursor never skips anything.
 CREATE TABLE uplink (
   id INTEGER PRIMARY KEY AUTOINCREMENT, stored_at REAL NOT NULL, origin TEXT NOT NULL, node TEXT NOT NULL,
-  received_at REAL, measured_at REAL, payload BLOB NOT NULL, problems TEXT NOT NULL, rest TEXT NOT NULL
+  received_at REAL, measured_at REAL, heard_at REAL, payload BLOB NOT NULL, problems TEXT NOT NULL, rest TEXT NOT NULL
 );
 -- id: the last uplink this sink is done with. dropped: uplinks it never got because the spool was over its limits.
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, id INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -37,8 +37,8 @@ CREATE TABLE position (source TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROW
 CREATE TABLE node (node TEXT NOT NULL UNIQUE, state TEXT NOT NULL);
 CREATE TABLE poison (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL,
-  origin TEXT NOT NULL, uplink INTEGER, node TEXT NOT NULL, received_at REAL, measured_at REAL, payload BLOB NOT NULL,
-  problems TEXT NOT NULL, rest TEXT NOT NULL, UNIQUE (stage, uplink)
+  origin TEXT NOT NULL, uplink INTEGER, node TEXT NOT NULL, received_at REAL, measured_at REAL, heard_at REAL,
+  payload BLOB NOT NULL, problems TEXT NOT NULL, rest TEXT NOT NULL, UNIQUE (stage, uplink)
 );
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """

@@ -1,4 +1,4 @@
-"""What a gateway says of itself: one JSON object for people, gauges for Prometheus, and whether it is well and ready."""
+"""What a gateway says of itself: a JSON object for people, gauges for Prometheus, whether it is well and ready."""
 
 from __future__ import annotations
 

@@ -145,8 +145,9 @@ class SourceThread(threading.Thread):
             message = f"source {self.origin}: {total} messages with QoS 0 dropped so far, nobody took them in time"
             self._log.seldom("warning", "qos0-dropped", message, self.origin, source=self.origin)
 
-    def note(self, message: str) -> None:
-        self._log.warning("source", f"source {self.origin}: {message}", source=self.origin)
+    def note(self, message: str, level: str = "info") -> None:
+        say = self._log.warning if level == "warning" else self._log.info
+        say("source", f"source {self.origin}: {message}", source=self.origin)
 
     def pause(self, seconds: float) -> bool:
         return self._stop_asked.event.wait(seconds)

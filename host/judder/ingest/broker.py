@@ -12,6 +12,7 @@ import atexit
 import base64
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import secrets
@@ -44,6 +45,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class AddressTaken(DeviceError):
+    """Another program listens there."""
+
+
+def mosquitto() -> str | None:
+    """Its path, None where it is not installed."""
+    # Debian puts it where a user's PATH does not look.
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
 def _ends_with_parent(how: int) -> None:
     """In the child, before it becomes the broker: Linux ends it with us, even when we are killed."""
     if sys.platform == "linux":
@@ -56,7 +67,7 @@ class Broker:
     kind: "mosquitto", "amqtt" or None for whichever is there, mosquitto first. host: address to listen at.
     tls: (certificate, key) PEM files; then the port speaks TLS only.
     folder: where mosquitto keeps sessions and what waits in them: written every few seconds, when it is told to stop,
-    and when this process ends, however it does. amqtt keeps nothing.
+    and when this process ends, however it does. amqtt keeps nothing. log: file with what it last said.
     users: name -> password, and users_file of mosquitto_passwd; without either anybody may connect. Mosquitto only.
     Raises DeviceError when no broker can be started, with what to install. Start it from a thread that lives on: Linux
     takes the end of that thread for the end of the process.
@@ -73,8 +84,7 @@ class Broker:
         users: Mapping[str, str] | None = None,
         users_file: Path | None = None,
     ) -> None:
-        # Debian puts it where a user's PATH does not look.
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+        program = mosquitto()
         if kind == "mosquitto" and program is None:
             raise DeviceError("mosquitto is not installed; on Debian or Ubuntu: apt install mosquitto")
         self.kind = kind or ("mosquitto" if program else "amqtt")
@@ -92,7 +102,7 @@ class Broker:
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="judder-broker-")
         self._keeps = folder is not None and self.kind == "mosquitto"
         self._folder = folder or Path(self._temporary.name if self._temporary else "")
-        self._log = self._folder / "broker.log"
+        self.log = self._folder / "broker.log"
         atexit.register(self.stop)
 
     @property
@@ -145,12 +155,14 @@ class Broker:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._wait_for_the_last()
-            with self._log.open("wb") as log:
+            self._check_address()
+            with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     self._command(),
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
+                    start_new_session=True,  # Ctrl-C is for us; we end it in order
                     preexec_fn=lambda: _ends_with_parent(end),
                 )
         except OSError as error:
@@ -162,7 +174,7 @@ class Broker:
             with contextlib.suppress(OSError), socket.create_connection((self.local, self.port), 0.2):
                 return self
             time.sleep(0.05)
-        last = self._log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
+        last = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
         self.kill()
         raise DeviceError(f"the {self.kind} broker did not start on port {self.port}: {last[0]}")
 
@@ -172,6 +184,20 @@ class Broker:
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while self._keeps and _is_mosquitto(path) and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    def _check_address(self) -> None:
+        """Else what answers on the port below might be another broker, while ours dies."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise AddressTaken(
+                        f"port {self.port} of {self.host} is taken, perhaps by another broker"
+                    ) from error
+                raise DeviceError(f"cannot listen at {self.host}:{self.port}: {error.strerror or error}") from error
 
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None

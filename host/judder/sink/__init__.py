@@ -115,6 +115,7 @@ class Plugin(NamedTuple):
 # Name, as in gateway.toml -> module.
 _MODULES = {
     "ndjson": "judder.sink.ndjson",
+    "sqlite": "judder.sink.sqlite",
     "csv": "judder.sink.csv",
     "senml": "judder.sink.senml",
     "influx": "judder.sink.influx",

@@ -44,8 +44,8 @@ class Desk(Protocol):
     def missed(self, total: int) -> None:
         """So many messages were dropped so far because nobody took them in time."""
 
-    def note(self, message: str) -> None:
-        """A line for the log."""
+    def note(self, message: str, level: str = "info") -> None:
+        """A line for the log. level: "info" or "warning"."""
 
     def pause(self, seconds: float) -> bool:
         """Wait; True when the gateway stops."""
@@ -69,6 +69,7 @@ class Plugin(NamedTuple):
 
 # Type, as in gateway.toml -> (module, attribute).
 _MODULES = {
+    "broker": ("judder.gateway.source.broker", "PLUGIN"),
     "mqtt": ("judder.gateway.source.mqtt", "MQTT"),
     "chirpstack": ("judder.gateway.source.mqtt", "CHIRPSTACK"),
     "tts": ("judder.gateway.source.mqtt", "TTS"),

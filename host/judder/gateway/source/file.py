@@ -46,7 +46,7 @@ class FileSource:
                 desk.connected(self._options.path.exists(), "the file is not there")
                 if tail.replaced > replaced:
                     replaced = tail.replaced
-                    desk.note(f"{self._options.path} is another file than before; it is read from its start")
+                    desk.note(f"{self._options.path} is another file than before; it is read from its start", "warning")
                 arrivals = [arrival for line in found for arrival in arrivals_of(line, time.time())]
                 if found:
                     desk.take(arrivals, tail.position())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +92,11 @@ def _level(key: str, text: str) -> None:
 
 
 class MqttSource:
-    def __init__(self, options: MqttOptions) -> None:
+    """tls: in place of what the options say. watch: called again and again; what it raises ends run()."""
+
+    def __init__(
+        self, options: MqttOptions, tls: ssl.SSLContext | None = None, watch: Callable[[], object] = lambda: None
+    ) -> None:
         try:
             from judder.ingest.mqtt import Subscriber
         except ImportError as error:
@@ -99,7 +104,8 @@ class MqttSource:
         self._subscriber = Subscriber
         self._options = options
         self._port = options.port or (_TLS_PORT if options.tls else _PORT)
-        self._tls = _context(options)
+        self._tls = tls or _context(options)
+        self._watch = watch
 
     def where(self) -> str:
         scheme = "mqtts" if self._options.tls else "mqtt"
@@ -117,6 +123,7 @@ class MqttSource:
             tls=self._tls or False,
         ) as subscriber:
             while not desk.stopping:
+                self._watch()
                 desk.connected(subscriber.connected, "the broker went away")
                 desk.missed(subscriber.dropped)
                 batch = _collect(subscriber)

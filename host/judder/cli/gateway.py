@@ -1,0 +1,101 @@
+"""judder gateway: what nodes send goes to files, databases and dashboards, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from judder.gateway import config as configuration
+from judder.gateway.config import Config, ConfigError
+from judder.gateway.log import Log
+from judder.gateway.notify import Notifier
+from judder.gateway.service import serve
+
+
+@click.group(invoke_without_command=True)
+@click.option("--config", "path", type=click.Path(path_type=Path), help="gateway.toml; built-in defaults without one.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder for spool and files.")
+@click.option("--check", is_flag=True, help="Only look at the configuration, and say what would run.")
+@click.option("--json", "as_json", is_flag=True, help="Log as JSON, an object a line.")
+@click.pass_context
+def command(context: click.Context, path: Path | None, data: Path | None, check: bool, as_json: bool) -> None:
+    """Run as a service: take in, decode, track, hand on to sinks. Ctrl-C or SIGTERM stops it in order.
+
+    Without --config it brings an MQTT broker along and writes NDJSON and SQLite below ./judder-data.
+
+    \b
+    judder gateway
+    judder gateway example > gateway.toml
+    judder gateway --config gateway.toml --check
+    judder gateway --config gateway.toml --json
+    """
+    context.obj = _Given(path, data, as_json)
+    if context.invoked_subcommand is not None:
+        return
+    config = context.obj.config()
+    if check:
+        _say(config, as_json)
+        return
+    log = Log(sys.stderr, as_json=as_json, level=config.log_level)
+    serve(config, log, notifier=Notifier(os.environ), open_port=_open_port)
+
+
+@command.command()
+def example() -> None:
+    """Print a gateway.toml to begin with, every part of it explained."""
+    click.echo(configuration.EXAMPLE, nl=False)
+
+
+class _Given:
+    """Options of the command, for what stands behind it."""
+
+    def __init__(self, path: Path | None, data: Path | None, as_json: bool) -> None:
+        self.path, self.data, self.as_json = path, data, as_json
+
+    def config(self) -> Config:
+        try:
+            return configuration.load(self.path, environ=os.environ, data=self.data)
+        except ConfigError as error:
+            if not self.as_json:
+                for problem in error.problems[:-1]:
+                    click.echo(f"judder: {problem}", err=True)
+                raise ConfigError(error.problems[-1:]) from error
+            raise
+
+
+def _say(config: Config, as_json: bool) -> None:
+    told = config.to_dict()
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{config.where()} is in order")
+    click.echo(f"data    {config.data}")
+    click.echo("spool   {file}, at most {max_mb:g} MiB and {max_age_days:g} days".format(**told["spool"]))
+    if config.health:
+        click.echo(f"health  http://{told['health']}/status")
+    for name, options in told["sources"].items():
+        click.echo(f"source  {name}: {options['where']}")
+    for name, options in told["sinks"].items():
+        given = (f"{key}={_short(value)}" for key, value in options.items() if key != "type" and _says(value))
+        click.echo(f"sink    {name}: {' '.join((options['type'], *given))}")
+
+
+def _says(value: Any) -> bool:
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value) if not isinstance(value, str) or " " in value else value
+
+
+def _open_port(port: str) -> Any:
+    from judder.device import ports
+
+    return ports.open_port(port)
