@@ -209,4 +209,6 @@ def _describe(value: object) -> str:
         return "a byte string"
     if isinstance(value, str):
         return "a text"
-    return "a map" if isinstance(value, dict) else "an array"
+    if isinstance(value, dict):
+        return "a map"
+    return "an array" if isinstance(value, (list, tuple)) else "a %s" % type(value).__name__

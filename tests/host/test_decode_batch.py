@@ -187,11 +187,14 @@ def test_fields_of_newer_nodes_are_kept() -> None:
 def test_arrow_columns_slices_and_nulls(count: int) -> None:
     payloads: list[Any] = readings(count, random.Random(2))
     payloads[1], payloads[3], payloads[4] = None, b"", payloads[2][:-1]
-    for type_ in (pa.binary(), pa.large_binary()):
+    for type_ in (pa.binary(), pa.large_binary(), pa.binary_view()):
         column = pa.array(payloads, type_)
         same(column, payloads)
         same(column[2:-1], payloads[2:-1])
         same(pa.chunked_array([column[:2], column[2:2], column[2:]]), payloads)
+    encoded = pa.array(payloads, pa.binary()).dictionary_encode()
+    same(encoded, payloads)
+    same(pa.chunked_array([encoded, encoded]), payloads * 2)
     same(pa.chunked_array([], pa.binary()), [])
     same(pa.array([cbor2.dumps([1, 0, 5])] * count, pa.binary(4)), [cbor2.dumps([1, 0, 5])] * count)
     same(pa.array([None] * count, pa.binary()), [None] * count)
@@ -205,6 +208,11 @@ def test_what_is_not_bytes_is_a_type_error(count: int) -> None:
             decode_batch([*good, wrong])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="binary, not string"):
         decode_batch(pa.array(["a"] * count))
+    with pytest.raises(TypeError, match="binary, not string"):
+        decode_batch(pa.array(["a"] * count).dictionary_encode())
+    for one in (good[0], bytearray(good[0]), "820100"):
+        with pytest.raises(TypeError, match="for one there is decode"):
+            decode_batch(one)  # type: ignore[arg-type]
     views = [memoryview(good[0]), bytearray(good[0]), *good]
     same(views, [bytes(view) for view in views])
 

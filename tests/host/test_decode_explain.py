@@ -68,3 +68,9 @@ def test_words() -> None:
 def test_secrets_are_not_shown() -> None:
     payload = bytes.fromhex("85100100f6a1025820") + b"\x5a" * 32
     assert any(part.path == "settings.node_key" and part.meaning.startswith("(set)") for part in explain(payload))
+
+
+@pytest.mark.parametrize("wrong", [5, "820100", None, [130, 1, 0]])
+def test_what_is_not_bytes_is_a_type_error(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="a payload is bytes"):
+        explain(wrong)

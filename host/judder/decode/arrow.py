@@ -39,6 +39,8 @@ class _Payloads:
             self._arrow = _binary(payloads)
             self.count = len(self._arrow)
         else:
+            if isinstance(payloads, (bytes, bytearray, memoryview, str)):
+                raise TypeError("decode_batch takes many payloads: [payload]; for one there is decode(payload)")
             self._list = [p if type(p) is bytes else fast.as_bytes(p) for p in payloads]
             self.count = len(self._list)
 
@@ -67,8 +69,18 @@ class _Payloads:
         return np.concatenate([held, np.frombuffer(lockstep.PADDING, np.uint8)]), starts, ends
 
 
+# pyarrow of before 2024 has no views.
+_BINARY = [
+    getattr(pa.types, name)
+    for name in ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    if hasattr(pa.types, name)
+]
+
+
 def _binary(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if not (column.type in (pa.binary(), pa.large_binary()) or pa.types.is_fixed_size_binary(column.type)):
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not any(is_(column.type) for is_ in _BINARY):
         raise TypeError(f"a column of payloads is binary, not {column.type}")
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

@@ -34,6 +34,7 @@ def decode_batch(
 
     Each payload is bounded by its own length: a bad one changes nothing in its neighbours. Values equal those of
     `decode`. Raises TypeError for a payload that is not bytes, InputError for an unknown kind or without the extra.
+    A column may be binary of any layout, also dictionary-encoded, as Parquet files and Polars have it; up to 2 GiB.
     """
     found: tuple[pa.RecordBatch, list[BatchError]] = _arrow(kind).batch(payloads, kind)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from judder.decode import words
+from judder.decode.fast import as_bytes
 from judder_core import cbor, codec, schema, settings
 from judder_core.errors import DecodeError, SettingsError
 
@@ -23,8 +24,9 @@ def explain(payload: bytes | bytearray | memoryview) -> list[Part]:
 
     Never raises for bad bytes: a part whose path is "error" says what is wrong and covers the rest. An error that
     lies in a value that is otherwise well-formed (out of range, say) adds an error part without bytes after it.
+    Raises TypeError for what is not bytes.
     """
-    data = bytes(payload)
+    data = as_bytes(payload)
     walk = _Walk(data)
     try:
         walk.message()
