@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -34,9 +35,20 @@ def test_profiles_load(tmp_path: Path) -> None:
     assert intervals == [5, 900]
 
 
-def test_python_runs() -> None:
+def test_the_example_for_gateways(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten lines that take a reading, its copy, the next but one, a HELLO, and what is no message."""
     (text,) = blocks("python")
-    exec(compile(text, "README.md", "exec"), {})  # noqa: S102
+    space: dict[str, Any] = {}
+    exec(compile(text, "README.md", "exec"), space)  # noqa: S102
+    reading = bytes.fromhex("90011828f619019c1904d200f6f6f619021e18e11856190e7d1905df190245190e74")
+    later = reading.replace(bytes.fromhex("1904d200"), bytes.fromhex("1904d405"))  # sequence 1236, 5 s old
+    for payload in (reading, reading, later, bytes.fromhex("830018641932c8"), b"\x01"):
+        space["on_message"]("70b3d57ed0000001", payload, 1764043200.0)
+    assert capsys.readouterr().out.splitlines() == [
+        "70b3d57ed0000001 1764043200.0 542 41.2 ()",
+        "70b3d57ed0000001 1764043195.0 542 41.2 ('gap:1',)",
+        "70b3d57ed0000001 sent no message of Judder: a message is an array at byte 0 in 01",
+    ]
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
@@ -62,6 +74,7 @@ def test_make_targets_exist() -> None:
         "boards/README.md",
         "firmware/README.md",
         "docs/bearings.md",
+        "docs/decoder.md",
         "docs/tracking.md",
         "docs/lorawan.md",
         "docs/servers.md",
