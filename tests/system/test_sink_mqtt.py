@@ -1,0 +1,190 @@
+"""Publishing over real MQTT on loopback: what write() promises, through every way a broker can be away."""
+
+import json
+import shutil
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import certificates
+from tests.host import sinks
+from tests.system.listener import Listener
+
+from judder.ingest.broker import Broker, free_port
+from judder.sink import SinkDown
+from judder.sink.mqtt import Message, MqttOptions, Publisher, Role
+from judder.sink.mqtt_json import MqttJsonOptions, MqttJsonSink
+
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+needs_mosquitto = pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")
+KINDS = ["amqtt", pytest.param("mosquitto", marks=needs_mosquitto)]
+
+
+@pytest.fixture(params=KINDS)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    with Broker(request.param) as found:
+        yield found
+
+
+def open_sink(broker: Broker, **options: Any) -> MqttJsonSink:
+    return MqttJsonSink(MqttJsonOptions(host=broker.host, port=broker.port, **options))
+
+
+def test_every_kind_has_its_topic_and_is_there_when_write_returns(broker: Broker) -> None:
+    batch = sinks.one_of_each()
+    with Listener(broker) as listener, open_sink(broker) as sink:
+        sink.write(batch)
+        got = listener.first(len(batch))
+    kinds = ["reading", "alarm", "hello", "capture", "spectrum", "ack", "unknown"]
+    assert [message.topic for message in got] == [f"judder/{sinks.NODE}/{kind}" for kind in kinds]
+    assert {message.qos for message in got} == {1}
+    row = json.loads(got[0].payload)
+    assert (row["velocity_rms_worst_mm_s"], row["zone"], row["uplink"]["name"]) == (3.12, "B", "Pump 3, drive end")
+    assert row["payload"] == batch[0].uplink.payload.hex()
+
+
+def test_thousands_in_their_order(broker: Broker) -> None:
+    """More than a connection has on its way at once."""
+    batch = [sinks.reading(n) for n in range(1000)]
+    with Listener(broker) as listener, open_sink(broker) as sink:
+        sink.write(batch)
+        sink.write(batch[:1])
+        rows = [json.loads(message.payload) for message in listener.first(1001)]
+    assert [row["sequence"] for row in rows] == [*range(1000), 0]
+    assert rows[0]["id"] == rows[-1]["id"]
+
+
+def test_topic_and_retain_as_told(broker: Broker) -> None:
+    with open_sink(broker, topic="plant/{kind}/{node}", retain=True) as sink:
+        sink.write([sinks.reading(1), sinks.reading(2), sinks.reading(3, node="")])
+    with Listener(broker, ["plant/#"]) as listener:
+        found = {message.topic: json.loads(message.payload)["sequence"] for message in listener.first(2)}
+    assert found == {f"plant/reading/{sinks.NODE}": 2, "plant/reading/unknown": 3}
+
+
+def test_killed_and_back(broker: Broker) -> None:
+    with open_sink(broker, timeout_s=5) as sink:
+        sink.write([sinks.reading(0)])
+        broker.kill()
+        for _ in range(2):
+            with pytest.raises(SinkDown, match=f"{broker.host}:{broker.port}"):
+                sink.write([sinks.reading(1)])
+        broker.start()
+        with Listener(broker) as listener:
+            sink.write([sinks.reading(1)])
+            (message,) = listener.first(1)
+            # Nothing of what failed is said later.
+            sink.write([sinks.reading(2)])
+            assert json.loads(listener.first(2)[1].payload)["sequence"] == 2
+    assert json.loads(message.payload)["sequence"] == 1
+
+
+def test_a_broker_that_falls_silent_is_down_in_time() -> None:
+    """It takes the connection, then nothing more: no acknowledgement, no end."""
+
+    def serve(listening: socket.socket) -> None:
+        connection, _address = listening.accept()
+        connection.recv(1024)
+        connection.sendall(b"\x20\x02\x00\x00")  # CONNACK, accepted
+        silent.wait(30)
+        connection.close()
+
+    silent = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        sink = MqttJsonSink(MqttJsonOptions(port=listening.getsockname()[1], timeout_s=0.5))
+        with pytest.raises(SinkDown, match=r"did not answer within 0.5 s"):
+            sink.write([sinks.reading(1)])
+        silent.set()
+        sink.close()
+        thread.join(10)
+
+
+def test_no_broker_is_down_and_making_the_sink_is_not() -> None:
+    port = free_port()
+    sink = MqttJsonSink(MqttJsonOptions(port=port))
+    with pytest.raises(SinkDown, match=f"cannot reach the broker at 127.0.0.1:{port}"):
+        sink.write([sinks.reading(1)])
+    sink.close()
+
+
+def test_tls(tmp_path: Path) -> None:
+    certificate, key, authority = certificates.make(tmp_path, "localhost")
+    ca_file = tmp_path / "authority.pem"
+    ca_file.write_text(ssl.DER_cert_to_PEM_cert(authority))
+    with Broker(tls=(certificate, key)) as broker:
+        said = {"host": "localhost", "port": broker.port, "tls": True}
+        with MqttJsonSink(MqttJsonOptions(**said, ca_file=ca_file)) as sink:
+            sink.write([sinks.reading(1)])
+        with MqttJsonSink(MqttJsonOptions(**said)) as stranger, pytest.raises(SinkDown, match="certificate"):
+            stranger.write([sinks.reading(1)])
+
+
+@needs_mosquitto
+def test_a_password() -> None:
+    with Broker("mosquitto", users={"sink": "a secret"}) as broker:
+        with open_sink(broker, user="sink", password="a secret") as sink:
+            sink.write([sinks.reading(1)])
+        with open_sink(broker, user="sink", password="another secret") as other, pytest.raises(SinkDown) as caught:
+            other.write([sinks.reading(1)])
+    assert "look at user and password" in str(caught.value) and "secret" not in str(caught.value)
+
+
+class Present(Role):
+    """Says hello and goodbye, and answers."""
+
+    subscriptions = ("there/say",)
+
+    def will(self) -> Message:
+        return Message("there/state", b"lost", retain=True)
+
+    def greet(self) -> list[Message]:
+        return [Message("there/state", b"here", retain=True)]
+
+    def heard(self, message: Message) -> list[Message]:
+        return [Message("there/answer", message.payload.upper(), qos=0)]
+
+    def farewell(self) -> list[Message]:
+        return [Message("there/state", b"gone", retain=True)]
+
+
+def state(listener: Listener, payload: bytes) -> None:
+    listener.wait(lambda messages: any((m.topic, m.payload) == ("there/state", payload) for m in messages))
+    listener.forget()
+
+
+def test_a_role_greets_answers_and_says_farewell(broker: Broker) -> None:
+    """And comes back by itself: no write() is needed to be seen again."""
+    publisher = Publisher(MqttOptions(host=broker.host, port=broker.port), Present(), "judder-present")
+    with Listener(broker) as listener:
+        publisher.send(lambda: [Message("there/data", b"1", qos=0)])
+        state(listener, b"here")
+        listener.say("there/say", b"hello")
+        listener.wait(lambda messages: any(m.payload == b"HELLO" for m in messages))
+    broker.kill()
+    broker.start()
+    with Listener(broker) as listener:
+        state(listener, b"here")
+        publisher.close()
+        state(listener, b"gone")
+
+
+@needs_mosquitto
+def test_another_with_the_same_client_id_takes_over_and_the_will_is_said_before() -> None:
+    """As after a crash: the broker still holds the connection of the process before."""
+    with Broker("mosquitto") as broker, Listener(broker) as listener:
+        options = MqttOptions(host=broker.host, port=broker.port)
+        old = Publisher(options, Present(), "judder-present")
+        old.send(list)
+        old._closing.set()  # a process that is gone does not come back
+        new = Publisher(options, Present(), "judder-present")
+        new.send(list)
+        found = [m.payload for m in listener.wait(lambda messages: len(messages) >= 3)]
+        new.close()
+        old.close()
+    assert found[:3] == [b"here", b"lost", b"here"]
