@@ -122,6 +122,7 @@ _MODULES = {
     "webhook": "judder.sink.webhook",
     "postgres": "judder.sink.postgres",
     "mqtt_json": "judder.sink.mqtt_json",
+    "homeassistant": "judder.sink.homeassistant",
 }
 
 

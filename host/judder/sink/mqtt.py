@@ -226,17 +226,16 @@ class Publisher:
     def _publish(self, messages: Iterable[Message]) -> None:
         client = self._client
         assert client is not None
+        messages = list(messages)
         waiting = []
-        fenced = False
         try:
             for message in messages:
                 info = client.publish(message.topic, message.payload, message.qos, message.retain)
                 if message.qos:
                     waiting.append(info)
-                fenced |= not message.qos
             for info in waiting:
                 self._wait(client, info.wait_for_publish, info.is_published)
-            if fenced:
+            if len(waiting) < len(messages):
                 self._fence(client)
         except (ValueError, RuntimeError) as error:  # paho's words for a connection that is gone
             self._drop()
