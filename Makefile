@@ -18,7 +18,7 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench vectors size clean
+.PHONY: help setup demo test check bench vectors generate size clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -41,12 +41,16 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## the whole chain with no hardware: flash, provision, measure, deliver, decode, plot
 	@$(BIN)/judder demo --link $(LINK) --region $(REGION) $(if $(RECORDING),--recording '$(RECORDING)') $(if $(RATE),--rate $(RATE)) $(if $(SCALE),--scale $(SCALE)) $(ARGS)
 
-test: $(STAMP) check build/micropython32/.tried  ## style, types and every test
+test: $(STAMP) check build/micropython32/.tried build/npm/.tried  ## style, types and every test
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 # Fetched once, so that the tests know before they start whether the 32-bit ring can run.
 build/micropython32/.tried: tests/tools/micropython32.py | $(STAMP)
 	@$(BIN)/python tests/tools/micropython32.py || true
+	@mkdir -p $(@D) && touch $@
+
+build/npm/.tried: tests/tools/npm_packages.py tests/tools/npm/package.json tests/tools/npm/package-lock.json | $(STAMP)
+	@$(BIN)/python tests/tools/npm_packages.py || true
 	@mkdir -p $(@D) && touch $@
 
 check: $(STAMP)  ## ruff and mypy only
@@ -59,6 +63,9 @@ bench: $(STAMP) build/micropython32/.tried  ## ratios, instruction counts, bytes
 
 vectors: $(STAMP)  ## frozen wire vectors and fuzzing, the full count
 	@JUDDER_FULL=1 $(BIN)/python -m pytest -q tests/both tests/host -k 'vector or fuzz or cbor or settings or record' $(ARGS)
+
+generate: $(STAMP) build/npm/.tried  ## host/integrations and docs/wire.md from the contract; after every change to it
+	@$(BIN)/python -m judder.integrate build/npm/node_modules/terser/bin/terser
 
 size: $(STAMP)  ## images of a board with the size of every module (BOARD=...)
 	@$(BIN)/judder build --board $(BOARD)
