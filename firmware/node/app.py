@@ -24,6 +24,8 @@ from node.store.outbox import Outbox
 from node.store.records import Records
 
 OUTBOX_MESSAGES = 64
+# A waveform in more messages than this is refused: they would push readings out of the outbox.
+_CAPTURE_MESSAGES = 48
 # After a start by hand: long enough for a host to connect and stop the application before the dog or sleep take over.
 _GRACE_MS = 15000
 _HEALTHY_MS = 60000
@@ -104,7 +106,7 @@ class Node:
             self.link = links.make(board, values, self.node_id, self.console, self.keep, self.say)
         except (JudderError, OSError, ValueError) as error:
             self.say("link %s: %s; messages go to the console" % (schema.LINKS[values["link"]], error))
-        self.commands = commands.Commands(self.config, self.state.downlinks_refused)
+        self.commands = commands.Commands(self.config, self.state.downlinks_refused, self._can_capture)
         self.delivery = delivery.Delivery(Outbox(OUTBOX_MESSAGES), self.link, build, self.clock, self.tick)
         self.delivery.dropped = self.state.dropped
         self.failures_before = self.state.link_failures
@@ -129,7 +131,7 @@ class Node:
             "reset_cause": self.cause,
             "uptime": self.clock.uptime_ms() // 1000,
             "settings_crc": self.config.crc,
-            "tls_library": tls_version(),
+            "tls_library": build.version(identity.tls_library()),
             "vibration_sensor": schema.VIBRATION_SENSORS.index(self.vibration_name),
             "temperature_sensor": schema.TEMPERATURE_SENSORS.index(self.temperature_name),
             "link": self.values["link"],
@@ -257,10 +259,12 @@ class Node:
         self._todo = []
         return acted
 
+    def _can_capture(self) -> bool:
+        c = self.cycle
+        return c.rms_mg is not None and 0 < build.fragments_of(c.samples, self.link.limit()) <= _CAPTURE_MESSAGES
+
     def _capture(self, axis: int) -> None:
         c = self.cycle
-        if c.rms_mg is None:
-            return
         samples = c.buffers[axis - 1]
         number = self.state.capture
         self.state.capture = (number + 1) & 0xFFFF
@@ -331,17 +335,6 @@ class Node:
 def say(text: str) -> None:
     """One line on the console for people."""
     print("judder: " + text)
-
-
-def tls_version() -> int:
-    """mbed TLS as one number, 0 when there is none."""
-    try:
-        import tls
-
-        digits = tls.MBEDTLS_VERSION.split(" ")[-1].split(".")
-        return build.version([int(part) for part in digits])
-    except (ImportError, AttributeError, ValueError, IndexError):
-        return 0
 
 
 def run() -> None:

@@ -15,11 +15,15 @@ _SETTINGS_AT = 4
 
 
 class Commands:
-    """config: node.config.Config. refused: downlinks that were no command, or one this node may not follow."""
+    """config: node.config.Config. refused: downlinks that were no command, or one this node may not follow.
 
-    def __init__(self, config, refused: int = 0):
+    can_capture: function of nothing, whether there is a waveform and the link carries one; None for always.
+    """
+
+    def __init__(self, config, refused: int = 0, can_capture=None):
         self._config = config
         self.refused = refused
+        self._can_capture = can_capture
 
     def handle(self, payload: bytes) -> tuple:
         """See the module."""
@@ -54,6 +58,8 @@ class Commands:
         if name == "capture":
             if not 1 <= axis <= 3:
                 return _OUT_OF_RANGE, _ARGUMENT_AT, None
+            if self._can_capture is not None and not self._can_capture():
+                return _REFUSED, 0, None
             return _DONE, 0, (name, axis)
         return _DONE, 0, (name,)
 

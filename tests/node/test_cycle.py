@@ -307,4 +307,7 @@ def test_capture_fragments_make_the_block_again() -> None:
             assert values[9] == len(data) // 2
             data += values[10]
         assert data == samples.tobytes()
+        assert len(parts) == build.fragments_of(4096, limit)
+    assert build.fragments_of(4096, 222) == 48, "LoRaWAN at its widest"
+    assert build.fragments_of(4096, 40) == 0
     assert build.capture(3, 2, 9, 266_670, 488, samples, 4096, 40) == [], "no link so narrow carries a waveform"

@@ -1,4 +1,4 @@
-"""Who the node is when nobody has said: an EUI-64 made from the chip's MAC."""
+"""Who the node is when nobody has said, an EUI-64 made from the chip's MAC; and what its image was built with."""
 
 import machine
 
@@ -13,3 +13,14 @@ def eui64(mac: bytes) -> bytes:
 def node_id() -> bytes:
     """8 bytes."""
     return eui64(machine.unique_id())
+
+
+def tls_library() -> list:
+    """Version of mbed TLS as numbers, [0, 0, 0] where there is none."""
+    try:
+        import tls
+
+        major, minor, patch = tls.MBEDTLS_VERSION.split(" ")[-1].split(".")
+        return [int(major), int(minor), int(patch)]
+    except (ImportError, AttributeError, ValueError):
+        return [0, 0, 0]

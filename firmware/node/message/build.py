@@ -123,12 +123,20 @@ def ack(tag: int, status: int, detail: int, settings_crc: int) -> list:
     return [tag, status, detail, settings_crc]
 
 
+def _samples_each(limit: int) -> int:
+    return min(_CAPTURE_DATA_MAX, limit - _CAPTURE_OVERHEAD_BYTES) // 2
+
+
+def fragments_of(n: int, limit: int) -> int:
+    """How many CAPTURE fragments of at most `limit` bytes n samples need; 0 when a link so narrow carries none."""
+    size = _samples_each(limit)
+    return (n + size - 1) // size if size >= 1 else 0
+
+
 def capture(number: int, axis: int, sequence: int, rate_dhz: int, scale_ug: int, samples, n: int, limit: int) -> list:
     """CAPTURE fragments (lists of values) of samples[:n], array('h'), each at most `limit` bytes once encoded."""
-    size = min(_CAPTURE_DATA_MAX, limit - _CAPTURE_OVERHEAD_BYTES) // 2
-    if size < 1:
-        return []
-    count = (n + size - 1) // size
+    size = _samples_each(limit)
+    count = fragments_of(n, limit)
     fragments = []
     for index in range(count):
         first = index * size
