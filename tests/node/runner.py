@@ -28,7 +28,7 @@ def start(script: str | Path, *arguments: str, firmware: Path = FIRMWARE, **envi
 
 
 def run(
-    script: str | Path, *arguments: str, timeout_s: float = 60, firmware: Path = FIRMWARE, **environment: str
+    script: str | Path, *arguments: str, timeout_s: float = 120, firmware: Path = FIRMWARE, **environment: str
 ) -> str:
     """Output of a script that has to succeed."""
     process = start(script, *arguments, firmware=firmware, **environment)

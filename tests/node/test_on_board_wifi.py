@@ -50,7 +50,7 @@ class Watcher:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [values for name, values in self.ups if name == kind]
 
-    def wait(self, condition: Any, timeout_s: float = 30.0) -> Any:
+    def wait(self, condition: Any, timeout_s: float = 100.0) -> Any:
         deadline = time.monotonic() + timeout_s
         with self._news:
             while not (value := condition()):

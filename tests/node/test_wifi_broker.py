@@ -63,7 +63,7 @@ class Listener:
     def ups(self) -> list[bytes]:
         return [payload for topic, payload, _retain in self.messages if topic == f"judder/{NODE}/up"]
 
-    def wait(self, what: bytes, timeout_s: float = 10) -> None:
+    def wait(self, what: bytes, timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s
         while what not in [payload for _topic, payload, _retain in self.messages]:
             assert time.monotonic() < deadline, self.messages

@@ -108,7 +108,7 @@ class World:
         payload = codec.encode(schema.COMMAND, [tag, schema.COMMAND_ACTIONS.index(action), argument, by_key])
         self.server.enqueue(DEV_EUI, schema.COMMAND + 1, payload)
 
-    def wait(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
         """The first true value of condition(); AssertionError with what was heard when it does not come."""
         deadline = time.monotonic() + timeout_s
         while not (value := condition()):

@@ -87,7 +87,7 @@ class Recorded:
         with self._news:
             self._heard.clear()
 
-    def wait(self, pattern: str, timeout_s: float = 10.0) -> re.Match[str]:
+    def wait(self, pattern: str, timeout_s: float = 60.0) -> re.Match[str]:
         """The first match of a regular expression in what was printed; AssertionError with the text when late."""
         deadline = time.monotonic() + timeout_s
         with self._news:
@@ -101,7 +101,7 @@ class Recorded:
                     raise AssertionError(f"no {pattern!r} within {timeout_s:g} s in:\n{text}")
                 self._news.wait(left_s)
 
-    def exec(self, code: str, timeout_s: float = 10.0) -> str:
+    def exec(self, code: str, timeout_s: float = 60.0) -> str:
         """Run code in the raw REPL, without mpremote; what it printed, with LF. AssertionError if it raised."""
         self.clear()
         self.board.type(b"\x01")

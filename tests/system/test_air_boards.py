@@ -101,7 +101,7 @@ class Fleet:
             board.board.stop()
         self.air.close()
 
-    def said(self, name: str, timeout_s: float = 60.0) -> str:
+    def said(self, name: str, timeout_s: float = 120.0) -> str:
         return self.boards[name].wait(r"<(.*?)>", timeout_s)[1]
 
 

@@ -12,7 +12,7 @@ from judder.virtual import demo, scenario
 JUDDER = [sys.executable, "-m", "judder.cli.main"]
 
 
-def run(*arguments: str, timeout_s: float = 170) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*JUDDER, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False)
 
 

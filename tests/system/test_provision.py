@@ -46,7 +46,7 @@ class Heard:
     def _hear(self, data: bytes) -> None:
         self.records += [decode(payload) for _node, payload in self._reader.feed(data)]
 
-    def wait(self, kind: type, timeout_s: float = 20) -> object:
+    def wait(self, kind: type, timeout_s: float = 90) -> object:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for record in list(self.records):

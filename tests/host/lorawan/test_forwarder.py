@@ -75,7 +75,7 @@ class Server:
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.socket.sendto(b"\x02" + token.to_bytes(2, "big") + b"\x03" + text, self._down)
 
-    def wait(self, kind: int, count: int = 1, timeout_s: float = 5.0) -> list[bytes]:
+    def wait(self, kind: int, count: int = 1, timeout_s: float = 30.0) -> list[bytes]:
         """The first `count` datagrams of a kind."""
         deadline = time.monotonic() + timeout_s
         with self._news:
