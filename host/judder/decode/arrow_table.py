@@ -10,7 +10,7 @@ import pyarrow as pa
 from judder.decode import columns, words
 from judder_core import schema
 
-_TYPES = {
+TYPES = {
     columns.TEXT: pa.string(),
     columns.INT32: pa.int32(),
     columns.INT64: pa.int64(),
@@ -28,7 +28,7 @@ def _schema(kind: str) -> pa.Schema:
     fields = [pa.field("kind", pa.string())]
     for column in columns.COLUMNS[kind]:
         notes = {name: text for name, text in (("unit", column.unit), ("meaning", column.meaning)) if text}
-        fields.append(pa.field(column.name, _TYPES[column.type], metadata=notes or None))
+        fields.append(pa.field(column.name, TYPES[column.type], metadata=notes or None))
     return pa.schema(fields)
 
 
@@ -125,10 +125,10 @@ def readings(raw: Raw) -> pa.RecordBatch:
     said = _STATES.take(values[0].astype(np.int64), axis=1)
     said[: words.STATE_FLAGS_AT, ~present[0]] = -1
     flags = _bits(said[words.STATE_FLAGS_AT :] > 0)
-    absent = {type_: pa.nulls(count, _TYPES[type_]) for type_ in _NUMPY}
+    absent = {type_: pa.nulls(count, TYPES[type_]) for type_ in _NUMPY}
     arrays = [_texts(_KIND_ARRAY, raw.kinds)]
     for column in _COLUMNS:
-        row, type_ = column.row, _TYPES[column.type]
+        row, type_ = column.row, TYPES[column.type]
         if row is not None:
             arrays.append(
                 _array(type_, count, valid[row], numbers[row], nulls[row]) if row < sent else absent[column.type]

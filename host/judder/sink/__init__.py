@@ -121,6 +121,7 @@ _MODULES = {
     "influx": "judder.sink.influx",
     "webhook": "judder.sink.webhook",
     "postgres": "judder.sink.postgres",
+    "parquet": "judder.sink.parquet",
     "mqtt_json": "judder.sink.mqtt_json",
     "homeassistant": "judder.sink.homeassistant",
 }

@@ -114,22 +114,14 @@ def _value(value: Any, type_: str) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if type_ == rows.JSON:
-        return {_text(name): _text(str(said)) for name, said in json.loads(value).items()}
+        return {rows.sayable(name): rows.sayable(str(said)) for name, said in json.loads(value).items()}
     if type_ == columns.BINARY:
         return "\\x" + value.hex()
     if isinstance(value, list | tuple):
-        return [_text(item) for item in value]
+        return [rows.sayable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    return value if isinstance(value, int | float) else _text(str(value))
-
-
-# The two things no text of PostgreSQL can hold.
-_UNSAYABLE = re.compile("[\\x00\\ud800-\\udfff]")
-
-
-def _text(text: str) -> str:
-    return _UNSAYABLE.sub("\ufffd", text)
+    return value if isinstance(value, int | float) else rows.sayable(str(value))
 
 
 PLUGIN = Plugin(PostgresOptions, PostgresSink)

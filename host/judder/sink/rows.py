@@ -59,6 +59,14 @@ def line(text: str) -> str:
     return _UNSAYABLE.sub("\ufffd", " ".join(text.split()))
 
 
+_NO_TEXT = re.compile("[\\x00\\ud800-\\udfff]")
+
+
+def sayable(text: str) -> str:
+    """A text with U+FFFD for the two things no database has: NUL, halves of a pair."""
+    return _NO_TEXT.sub("\ufffd", text)
+
+
 # --- nested, for JSON
 
 # What the carrier said, as far as it is not the row's own.

@@ -1,0 +1,50 @@
+"""Files and folders that are there after a power cut: the steps, in the order that makes it so.
+
+A file's bytes are safe after its fsync, its name after that of its folder, a folder's name after that of the one above.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in it."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path) -> None:
+    """With all above it that are missing. Raises OSError."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for made in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(made)  # noqa: PTH102  # what tests of power cuts watch
+        sync_folder(made.parent)
+
+
+@contextlib.contextmanager
+def placing(path: Path) -> Iterator[BinaryIO]:
+    """Write what comes to be a whole file under its name, or none: it has a hidden name until then. Raises OSError."""
+    hidden = path.with_name(f".{path.name}.new")
+    try:
+        with hidden.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(hidden, path)  # noqa: PTH104
+    except BaseException:
+        with contextlib.suppress(OSError):
+            hidden.unlink()
+        raise
+    sync_folder(path.parent)
