@@ -17,12 +17,20 @@ from typing import Any
 Step = tuple[Any, ...]
 
 
-class Recorder(ModuleType):
-    """In place of a module's `os`. Paths are noted relative to root, which exists."""
+class Killed(BaseException):
+    """What a process feels of SIGKILL: nothing after it is done."""
 
-    def __init__(self, root: Path) -> None:
+
+class Recorder(ModuleType):
+    """In place of a module's `os`; syncs nothing, for that takes long. Paths are noted relative to root, which exists.
+
+    killed_at: number of the step before which the process dies.
+    """
+
+    def __init__(self, root: Path, killed_at: int | None = None) -> None:
         super().__init__("os")
         self.steps: list[Step] = []
+        self.killed_at = killed_at
         self._root = root
         self._numbers: dict[str, int] = {}
 
@@ -32,28 +40,38 @@ class Recorder(ModuleType):
     def mark(self, value: Any) -> None:
         self.steps.append(("mark", value))
 
+    def _alive(self) -> None:
+        if self.killed_at is not None and len(self.steps) >= self.killed_at:
+            raise Killed
+
     def mkdir(self, path: Path) -> None:
+        self._alive()
         os.mkdir(path)  # noqa: PTH102
         self.steps.append(("folder", self._name(path)))
 
     def rename(self, old: Path, new: Path) -> None:
+        self._alive()
         os.rename(old, new)  # noqa: PTH104
         self.steps.append(("rename", self._name(old), self._name(new)))
         self._numbers.pop(self._name(old), None)
 
     def unlink(self, path: Path) -> None:
+        self._alive()
         os.unlink(path)  # noqa: PTH108
         self.steps.append(("unlink", self._name(path)))
 
     def fsync(self, fd: int) -> None:
         path = Path(os.readlink(f"/proc/self/fd/{fd}"))  # noqa: PTH115
+        if path != self._root and self._root not in path.parents:
+            return
         name = self._name(path)
+        if not path.is_dir() and name not in self._numbers:
+            self._numbers[name] = len(self.steps)
+            self.steps.append(("file", name, self._numbers[name]))
+        self._alive()
         if path.is_dir():
             self.steps.append(("sync folder", name))
             return
-        if name not in self._numbers:
-            self._numbers[name] = len(self.steps)
-            self.steps.append(("file", name, self._numbers[name]))
         self.steps.append(("sync", self._numbers[name], path.read_bytes()))
 
     def _name(self, path: Path) -> str:

@@ -15,6 +15,7 @@ from tests.host import sinks
 from judder import decode_batch, sink
 from judder.errors import InputError
 from judder.flow import Observation
+from judder.ingest import files as ingest_files
 from judder.sink import Poisoned, SinkDown, durable, parquet_store, rows
 from judder.sink.parquet import ParquetOptions, ParquetSink
 
@@ -89,6 +90,15 @@ def test_who_and_when(tmp_path: Path) -> None:
     (path,) = tmp_path.rglob("*.parquet")
     field = pq.read_schema(path).field("velocity_rms_x_mm_s")
     assert field.metadata[b"unit"] == b"mm/s"
+
+
+def test_what_is_read_again_is_the_same_message(tmp_path: Path) -> None:
+    batch = sinks.one_of_each()
+    with open_sink(tmp_path) as writer:
+        writer.write(batch)
+    for observation in batch:
+        (path,) = tmp_path.glob(f"{observation.record.kind}/*/*.parquet")
+        assert [found.event for found in ingest_files.read(path)] == [observation.uplink]
 
 
 def test_what_is_written_twice_is_there_once(tmp_path: Path) -> None:

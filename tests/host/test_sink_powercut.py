@@ -1,23 +1,55 @@
-"""Parquet files and power cuts at every step: nothing lost that write() returned for, nothing twice afterwards."""
+"""Files of sinks and power cuts at every step: nothing lost that write() returned for, nothing twice afterwards."""
 
+import contextlib
+import json
 import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from tests.host import disk_cut, sinks
 
 from judder.flow import Observation
-from judder.sink import durable, parquet_store
+from judder.sink import append, durable, parquet_store
+from judder.sink.ndjson import NdjsonOptions, NdjsonSink
 from judder.sink.parquet import ParquetOptions, ParquetSink
 
+FULL = bool(os.environ.get("JUDDER_FULL"))
 DAY = 86400
-# Of two days, with two kinds, and so many that files are put together twice over.
+# Of two days, with two kinds, and so many that files of Parquet are put together twice over.
 BATCHES: list[list[Observation]] = [[sinks.reading(2 * n), sinks.reading(2 * n + 1)] for n in range(5)]
 BATCHES[2].append(sinks.alarm())
 BATCHES += [[sinks.reading(20 + n, received_at=sinks.T0 + DAY + n)] for n in range(2)]
+Rows = list[tuple[str, int]]
+
+
+class Lake:
+    def open(self, root: Path) -> Any:
+        return ParquetSink(ParquetOptions(folder=root / "lake"))
+
+    def kept(self, root: Path) -> Rows:
+        """(kind, sequence) of every row a reader finds, repetitions included."""
+        paths = root.glob("lake/*/*/[0-9]*.parquet")
+        tables = [pq.ParquetFile(path).read(["kind", "sequence"]) for path in paths]
+        return sorted((row["kind"], row["sequence"]) for table in tables for row in table.to_pylist())
+
+
+class Lines:
+    def open(self, root: Path) -> Any:
+        return NdjsonSink(NdjsonOptions(path=root / "new" / "folder" / "r.ndjson", daily=True))
+
+    def kept(self, root: Path) -> Rows:
+        texts = [path.read_text() for path in root.glob("new/folder/*.ndjson")]
+        whole = [text[: text.rfind("\n") + 1] for text in texts]  # a line in part is none yet
+        rows = [json.loads(line) for text in whole for line in text.splitlines()]
+        return sorted((row["kind"], row["sequence"]) for row in rows)
+
+
+STORES = (Lake(), Lines())
+every_store = pytest.mark.parametrize("store", STORES, ids=["parquet", "ndjson"])
 
 
 @pytest.fixture(autouse=True)
@@ -25,32 +57,36 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet_store, "FANOUT", 2)
 
 
-def open_sink(root: Path) -> ParquetSink:
-    return ParquetSink(ParquetOptions(folder=root / "lake"))
+def watched(patch: pytest.MonkeyPatch, recorder: disk_cut.Recorder) -> None:
+    for module in (durable, parquet_store, append):
+        patch.setattr(module, "os", recorder)
 
 
-def recorded(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[disk_cut.Step]:
-    """Steps of writing BATCHES, each followed by the mark of its number."""
-    root.mkdir()
-    recorder = disk_cut.Recorder(root)
-    with monkeypatch.context() as patch, open_sink(root) as sink:
-        patch.setattr(durable, "os", recorder)
-        patch.setattr(parquet_store, "os", recorder)
-        for number, batch in enumerate(BATCHES, 1):
+def write(store: Any, root: Path, recorder: disk_cut.Recorder, first: int = 0) -> None:
+    """BATCHES from number `first` on, each followed by the mark of how many are done."""
+    sink = store.open(root)
+    try:
+        for number, batch in enumerate(BATCHES[first:], first + 1):
             sink.write(batch)
             recorder.mark(number)
+    finally:
+        sink.close()
+
+
+def done(steps: list[disk_cut.Step]) -> int:
+    return max((step[1] for step in steps if step[0] == "mark"), default=0)
+
+
+def recorded(store: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> list[disk_cut.Step]:
+    root.mkdir()
+    recorder = disk_cut.Recorder(root)
+    with monkeypatch.context() as patch:
+        watched(patch, recorder)
+        write(store, root, recorder)
     return recorder.steps
 
 
-def kept(root: Path) -> list[tuple[str, int]]:
-    """(kind, sequence) of every row a reader finds, repetitions included."""
-    found = []
-    for path in sorted(root.glob("lake/*/*/[0-9]*.parquet")):
-        found += [(row["kind"], row["sequence"]) for row in pq.ParquetFile(path).read(["kind", "sequence"]).to_pylist()]
-    return sorted(found)
-
-
-def of(batches: list[list[Observation]]) -> list[tuple[str, int]]:
+def of(batches: list[list[Observation]]) -> Rows:
     return sorted((o.record.kind, o.record.sequence) for batch in batches for o in batch)  # type: ignore[attr-defined]
 
 
@@ -58,75 +94,109 @@ def survivals(cut: int) -> Iterator[Callable[[], bool]]:
     """Of what was not synced: nothing, everything, some of it."""
     yield lambda: False
     yield lambda: True
-    for seed in range(10 if os.environ.get("JUDDER_FULL") else 1):
+    for seed in range(10 if FULL else 1):
         draw = random.Random(1000 * cut + seed)
         yield lambda draw=draw: draw.random() < 0.5  # type: ignore[misc]
 
 
 def judge(
-    steps: list[disk_cut.Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int = 1
+    store: Any, steps: list[disk_cut.Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int = 1
 ) -> tuple[int, list[str]]:
     """(different disks, what was wrong): each cut, then a start that writes again what a gateway would."""
-    cuts, wrong = 0, []
+    wrong: list[str] = []
     judged = set()
-    monkeypatch.setattr(durable, "os", disk_cut.Recorder(tmp_path))  # which syncs nothing, for that takes long
     for cut in range(0, len(steps) + 1, every):
         for number, survives in enumerate(survivals(cut)):
             root = tmp_path / f"cut{cut}-{number}"
             root.mkdir()
             disk_cut.disk(steps, cut, survives, root)
-            done = max((step[1] for step in steps[:cut] if step[0] == "mark"), default=0)
-            state = (done, *sorted((str(p.relative_to(root)), p.is_file() and p.read_bytes()) for p in root.rglob("*")))
+            acked = done(steps[:cut])
+            state = (
+                acked,
+                *sorted((str(p.relative_to(root)), p.is_file() and p.read_bytes()) for p in root.rglob("*")),
+            )
             if state in judged:
                 continue
             judged.add(state)
-            cuts += 1
+            recorder = disk_cut.Recorder(root)
             try:
-                lost = set(of(BATCHES[:done])) - set(kept(root))
+                lost = set(of(BATCHES[:acked])) - set(store.kept(root))
                 if lost:
                     wrong.append(f"cut {cut}: lost {sorted(lost)}")
                     continue
-                with open_sink(root) as sink:
-                    # The last that returned may come again, too.
-                    for batch in BATCHES[max(0, done - 1) :]:
-                        sink.write(batch)
-                if kept(root) != of(BATCHES):
-                    wrong.append(f"cut {cut}: {kept(root)}")
+                with monkeypatch.context() as patch:
+                    watched(patch, recorder)
+                    write(store, root, recorder, max(0, acked - 1))  # the last that returned may come again, too
+                if store.kept(root) != of(BATCHES):
+                    wrong.append(f"cut {cut}: {store.kept(root)}")
             except Exception as error:  # a file in part, say
                 wrong.append(f"cut {cut}: {error!r}")
-    return cuts, wrong
+    return len(judged), wrong
 
 
-def test_nothing_is_lost_or_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = recorded(tmp_path / "whole", monkeypatch)
-    assert sum(step[0] == "unlink" for step in steps) > 8, "files were put together"
-    cuts, wrong = judge(steps, tmp_path, monkeypatch, every=1 if os.environ.get("JUDDER_FULL") else 2)
-    assert cuts > 40 and not wrong, wrong[:3]
+@every_store
+def test_nothing_is_lost_or_twice(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = recorded(store, tmp_path / "whole", monkeypatch)
+    if store is STORES[0]:
+        assert sum(step[0] == "unlink" for step in steps) > 8, "files were put together"
+    disks, wrong = judge(store, steps, tmp_path, monkeypatch, every=1 if FULL or store is STORES[1] else 3)
+    assert disks > 12 and not wrong, wrong[:3]
 
 
+@every_store
+def test_killed_before_a_sync_started_again_and_then_the_power_goes(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the killed process wrote is seen by the next, which must not take it for what is on the disk."""
+    count = len(recorded(store, tmp_path / "whole", monkeypatch))
+    killed = 0
+    for step in range(0, count, 1 if FULL or store is STORES[1] else 6):
+        root, after = tmp_path / f"run{step}", tmp_path / f"disk{step}"
+        root.mkdir()
+        after.mkdir()
+        recorder = disk_cut.Recorder(root, killed_at=step)
+        with monkeypatch.context() as patch:
+            watched(patch, recorder)
+            with contextlib.suppress(disk_cut.Killed):
+                write(store, root, recorder)
+            killed += done(recorder.steps) < len(BATCHES)
+            recorder.killed_at = None
+            write(store, root, recorder, max(0, done(recorder.steps) - 1))
+        disk_cut.disk(recorder.steps, len(recorder.steps), lambda: False, after)
+        assert sorted(set(store.kept(after))) == of(BATCHES), step
+    assert killed > 5
+
+
+# --- that these tests would notice
+
+
+@every_store
 @pytest.mark.parametrize("left_out", ["sync", "sync folder"])
-def test_a_sync_left_out_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_out: str) -> None:
-    steps = [step for step in recorded(tmp_path / "whole", monkeypatch) if step[0] != left_out]
-    _cuts, wrong = judge(steps, tmp_path, monkeypatch, every=11)
+def test_a_sync_left_out_is_noticed(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_out: str) -> None:
+    steps = [step for step in recorded(store, tmp_path / "whole", monkeypatch) if step[0] != left_out]
+    _disks, wrong = judge(store, steps, tmp_path, monkeypatch, every=11)
     assert wrong
 
 
-def test_removing_before_the_whole_is_there_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = parquet_store.Store._place
+@every_store
+def test_no_sync_at_a_start_is_noticed(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "sync_folder", lambda _folder: None)
+    with pytest.raises(AssertionError):
+        test_killed_before_a_sync_started_again_and_then_the_power_goes(store, tmp_path, monkeypatch)
 
-    def hasty(self: parquet_store.Store, folder: Path, first: int, last: int, schema: object, tables: object) -> object:
-        tables = list(tables)  # type: ignore[call-overload]
+
+def test_removing_before_the_whole_is_there_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, remove = parquet_store.Store._place, parquet_store._remove
+
+    def hasty(self: Any, folder: Path, first: int, last: int, schema: Any, tables: Any) -> Any:
+        tables = list(tables)
         if last > first:
-            parquet_store._remove([f.path for f in self._folders[folder] if f.first >= first and f.last <= last])
-        return real(self, folder, first, last, schema, tables)  # type: ignore[arg-type]
+            remove([f.path for f in self._folders[folder] if f.first >= first and f.last <= last])
+        return place(self, folder, first, last, schema, tables)
 
     with monkeypatch.context() as patch:
         patch.setattr(parquet_store.Store, "_place", hasty)
-        patch.setattr(parquet_store, "_remove", _forgiving(parquet_store._remove))
-        steps = recorded(tmp_path / "whole", monkeypatch)
-    _cuts, wrong = judge(steps, tmp_path, monkeypatch, every=3)
+        patch.setattr(parquet_store, "_remove", lambda paths: remove([path for path in paths if path.exists()]))
+        steps = recorded(STORES[0], tmp_path / "whole", monkeypatch)
+    _disks, wrong = judge(STORES[0], steps, tmp_path, monkeypatch, every=9)
     assert any("lost" in line for line in wrong)
-
-
-def _forgiving(remove: Callable[[list[Path]], None]) -> Callable[[list[Path]], None]:
-    return lambda paths: remove([path for path in paths if path.exists()])

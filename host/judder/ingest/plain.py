@@ -2,11 +2,13 @@
 
     {"node": "70b3d57ed0000001", "payload": "86011828f619019f0700", "received_at": 1784367255.98, "fcnt": 4711}
 
-Names are those of judder.flow.Uplink; only the payload has to be there. Times may also be RFC 3339 texts.
+Names are those of judder.flow.Uplink; only the payload has to be there. Times may also be RFC 3339 texts. Rows that
+sinks wrote have the record's own fields beside it, and what the carrier said under "uplink", or in columns uplink_*.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -51,6 +53,7 @@ def from_dict(
     is no EUI-64 becomes the name. Raises InputError for a row without payload, a payload or counter that is none, and
     where no time is known.
     """
+    row = _carrier(row)
     payload = _payload(_first(row, _PAYLOAD), is_base64)
     told, name = _first(row, _NODE), envelope.word(_first(row, _NAME))
     try:
@@ -79,6 +82,29 @@ def from_dict(
             envelope.word(row.get("dedup")),
         )
     )
+
+
+# Of a row of a sink, beside what is marked as the carrier's.
+_OWN = ("node", "payload", "received_at", "name", "tags")
+_PREFIX = "uplink_"
+
+
+def _carrier(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the record's fields: a HELLO has an RSSI of its own."""
+    nested = row.get("uplink")
+    if isinstance(nested, Mapping):
+        said = dict(nested)
+    elif _PREFIX + "source" in row:
+        said = {name.removeprefix(_PREFIX): value for name, value in row.items() if name.startswith(_PREFIX)}
+    else:
+        return row
+    found = {name: row[name] for name in _OWN if name in row} | said
+    if isinstance(found.get("tags"), str):
+        try:
+            found["tags"] = json.loads(found["tags"])
+        except ValueError:
+            del found["tags"]
+    return found
 
 
 def holds_payload(row: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from judder.sink import SinkDown
+from judder.sink import SinkDown, durable
 
 _TAIL_BYTES = 1 << 20
 _REMEMBERED = 20_000
@@ -59,13 +59,13 @@ class AppendFile:
                 if self.path.stat().st_ino == self._inode:
                     return
             self.close()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        made = not self.path.exists()
+        durable.make_folder(self.path.parent)
         self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        if made:
-            _sync_folder(self.path.parent)
         self._inode = os.fstat(self._fd).st_ino
         self._read_tail()
+        # What a process that was killed wrote may not be on the disk yet, and is about to be taken as if it were.
+        os.fsync(self._fd)
+        durable.sync_folder(self.path.parent)
         if self._header and os.fstat(self._fd).st_size == 0:
             self._write(self._header)
 
@@ -95,15 +95,6 @@ class AppendFile:
         self._known.update(dict.fromkeys(ids))
         while len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
-
-
-def _sync_folder(folder: Path) -> None:
-    """So that the name of a new file survives a power cut too."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def find_uuids(piece: bytes) -> list[str]:

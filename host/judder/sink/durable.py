@@ -22,15 +22,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """With all above it that are missing. Raises OSError."""
+    """With all above it that are missing. Raises OSError.
+
+    Every name on the way is synced, those that were there too: a process that was killed may have just made them.
+    """
     missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
+    above = folder
+    while not above.is_dir():
+        missing.append(above)
+        above = above.parent
     for made in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(made)  # noqa: PTH102  # what tests of power cuts watch
-        sync_folder(made.parent)
+    for parent in folder.absolute().parents:
+        with contextlib.suppress(PermissionError):  # somebody else's, who made what is in it
+            sync_folder(parent)
 
 
 @contextlib.contextmanager
@@ -43,7 +49,7 @@ def placing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.rename(hidden, path)  # noqa: PTH104
-    except BaseException:
+    except Exception:  # what is killed leaves it, and the next start finds it
         with contextlib.suppress(OSError):
             hidden.unlink()
         raise
