@@ -108,15 +108,15 @@ class Spool:
         self.path = path
         self._free = free
         self._lock = Lock(path)
+        self._writing = threading.Lock()  # SQLite has one writer; waiting here is fairer than its busy handler
+        self._using = threading.Lock()  # of the quick connection
         try:
             self._safe, self._quick = spool_file.open_spool(path, log, connect)
+            with self._reading() as db:
+                self.identity: str = db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()[0]
         except BaseException:
             self._lock.release()
             raise
-        self._writing = threading.Lock()  # SQLite has one writer; waiting here is fairer than its busy handler
-        self._using = threading.Lock()  # of the quick connection
-        with self._reading() as db:
-            self.identity: str = db.execute("SELECT value FROM about WHERE name = 'identity'").fetchone()[0]
 
     # Coming in.
 
