@@ -1,8 +1,8 @@
 """The gateway dies at every step it takes, one by one: each SQL statement, each acknowledgement, each write of a sink.
 
 What it had acknowledged is then nowhere but in its spool, what it had not the broker sends again, marked as repeated.
-At the end every message must be downstream once. A gateway that acknowledges first, and one that moves its cursor
-first, are caught.
+At the end every message must be downstream once. A gateway that acknowledges first, one that moves its cursor first,
+and one that does not know again what a broker repeats, are caught.
 """
 
 import tempfile
@@ -97,7 +97,7 @@ class World:
         try:
             spool = open_spool(self.folder, connect=connect)
             spool.attach(["kept"])
-            clock = Clock(T0 + 3600 + self.connection)
+            clock = Clock(T0 + 3600 + 60 * self.connection)
             told, metrics = Told(), Metrics()
             intake = Intake(spool, clock=clock, log=told, metrics=metrics)
             sink = Kept(lambda batch: self._take(batch, life), batch_size=4)
@@ -201,7 +201,13 @@ def test_dead_twice(folder: Path) -> None:
             assert sorted(world.found()) == sorted(MESSAGES), f"dead at steps {end} and {again}"
 
 
-@pytest.mark.parametrize("how", ["hasty", "careless"])
-def test_a_sabotaged_gateway_is_caught(folder: Path, how: str) -> None:
-    losses = [end for end, world in deaths(folder, 5, **{how: True}) if sorted(world.found()) != sorted(MESSAGES)]
+@pytest.mark.parametrize("how", ["hasty", "careless", "forgetful"])
+def test_a_sabotaged_gateway_is_caught(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if how == "forgetful":
+        monkeypatch.setattr("judder.gateway.intake._Recent.has", lambda *_given: False)
+    losses = [
+        end
+        for end, world in deaths(folder, 5, hasty=how == "hasty", careless=how == "careless")
+        if sorted(world.found()) != sorted(MESSAGES)
+    ]
     assert losses

@@ -208,7 +208,7 @@ def test_poison_is_kept_once_with_its_reason_and_bounded(tmp_path: Path, monkeyp
         spool.store(Batch(aside=[aside]), T0)
     assert [number for number, _at, _one in spool.poison()] == [6, 7, 8]
     assert spool.summary().poison == 3 and spool.summary().poison_dropped == 4
-    assert spool.release([6, 7], Batch(rows(1)), T0) == 1
+    assert spool.release({6: "", 7: ""}, Batch(rows(1)), T0) == 1
     assert [number for number, _at, _one in spool.poison()] == [8]
     spool.close()
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import click
 
+from judder.cli import gateway_given as given
+from judder.cli.gateway_poison import poison
 from judder.gateway import config as configuration
-from judder.gateway.config import Config, ConfigError
+from judder.gateway.config import Config
 from judder.gateway.log import Log
 from judder.gateway.notify import Notifier
 from judder.gateway.service import serve
 
 
 @click.group(invoke_without_command=True)
-@click.option("--config", "path", type=click.Path(path_type=Path), help="gateway.toml; built-in defaults without one.")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder for spool and files.")
+@given.options
 @click.option("--check", is_flag=True, help="Only look at the configuration, and say what would run.")
-@click.option("--json", "as_json", is_flag=True, help="Log as JSON, an object a line.")
 @click.pass_context
-def command(context: click.Context, path: Path | None, data: Path | None, check: bool, as_json: bool) -> None:
+def command(context: click.Context, path: Path | None, data: Path | None, as_json: bool, check: bool) -> None:
     """Run as a service: take in, decode, track, hand on to sinks. Ctrl-C or SIGTERM stops it in order.
 
     Without --config it brings an MQTT broker along and writes NDJSON and SQLite below ./judder-data.
@@ -33,11 +33,13 @@ def command(context: click.Context, path: Path | None, data: Path | None, check:
     judder gateway example > gateway.toml
     judder gateway --config gateway.toml --check
     judder gateway --config gateway.toml --json
+    judder gateway poison list
     """
-    context.obj = _Given(path, data, as_json)
+    context.obj = given.Given(path, data, as_json)
     if context.invoked_subcommand is not None:
         return
-    config = context.obj.config()
+    with given.problems(as_json):
+        config = configuration.load(path, environ=os.environ, data=data)
     if check:
         _say(config, as_json)
         return
@@ -45,27 +47,13 @@ def command(context: click.Context, path: Path | None, data: Path | None, check:
     serve(config, log, notifier=Notifier(os.environ), open_port=_open_port)
 
 
+command.add_command(poison)
+
+
 @command.command()
 def example() -> None:
     """Print a gateway.toml to begin with, every part of it explained."""
     click.echo(configuration.EXAMPLE, nl=False)
-
-
-class _Given:
-    """Options of the command, for what stands behind it."""
-
-    def __init__(self, path: Path | None, data: Path | None, as_json: bool) -> None:
-        self.path, self.data, self.as_json = path, data, as_json
-
-    def config(self) -> Config:
-        try:
-            return configuration.load(self.path, environ=os.environ, data=self.data)
-        except ConfigError as error:
-            if not self.as_json:
-                for problem in error.problems[:-1]:
-                    click.echo(f"judder: {problem}", err=True)
-                raise ConfigError(error.problems[-1:]) from error
-            raise
 
 
 def _say(config: Config, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,36 +147,63 @@ class _Found:
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)  # those that stand in the file itself
 
+    def complain(self, path: Path | None) -> None:
+        if self.problems:
+            raise ConfigError(f"{_where(path)}: {problem}" for problem in self.problems)
+
 
 def load(path: Path | None, *, environ: Mapping[str, str], data: Path | None = None) -> Config:
     """data: goes before what the file says. Raises ConfigError with a line for everything that is wrong, InputError for
     a file that cannot be read. Makes no file and reaches for no server."""
-    table = tomllib.loads(DEFAULT) if path is None else _read(path)
-    here = Path.cwd() if path is None else path.absolute().parent
-    found = _Found([unknown(key, _SECTIONS, "section") for key in table if key not in _SECTIONS])
+    table, found = _read(path), _Found()
+    found.problems += [unknown(key, _SECTIONS, "section") for key in table if key not in _SECTIONS]
+    base = _base(table, path, environ, data, found)
+    sources = _sources(table, base.places, found)
+    sinks = _sinks(table, replace(base.places, written=True), found)
+    found.complain(path)
 
-    places = Places(here, here / DATA, environ)
-    service = _section(Service, "service", table, places, found)
-    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    folder = (data or service.data or Path(state or places.data)).absolute()
-    places = Places(here, folder, environ)
-    spool = _section(SpoolOptions, "spool", table, Places(here, folder, environ, written=True), found)
-    nodes = _section(NodesOptions, "nodes", table, places, found)
-    sources = _sources(table, places, found)
-    sinks = _sinks(table, Places(here, folder, environ, written=True), found)
-    if found.problems:
-        raise ConfigError(f"{_where(path)}: {problem}" for problem in found.problems)
-
+    service, spool, nodes = base.service, base.spool, base.nodes
     health = address(service.health)
     if health and not health[0].startswith(_LOOPBACK):
         found.warnings.append(f"[service]: health: others may read {service.health}, there is no password")
     if path is not None and found.secrets and _others_read(path):
         found.warnings.append(f"others may read {path}, with {', '.join(found.secrets)} in it: chmod 600 {path}")
-    known = None if nodes.unknown == "accept" else frozenset(nodes.names)
-    rules = Rules(known, nodes.names, nodes.unknown == "set-aside", nodes.remembered)
+    rules = _rules(nodes)
     limits = Limits(int(spool.max_mb * (1 << 20)), spool.max_age_days * 86400)
     plan = Plan(spool.file, sources, sinks, limits, rules, spool.when_full == "wait", service.grace_s)
-    return Config(path, folder, plan, health, service.log_level, found.warnings, found.options)
+    return Config(path, base.places.data, plan, health, service.log_level, found.warnings, found.options)
+
+
+def spool_of(path: Path | None, *, environ: Mapping[str, str], data: Path | None = None) -> tuple[Path, Rules]:
+    """Where a gateway's spool is, and what it knows of nodes; nothing else need be in order. Raises as load()."""
+    found = _Found()
+    base = _base(_read(path), path, environ, data, found)
+    found.complain(path)
+    return base.spool.file, _rules(base.nodes)
+
+
+@dataclass(slots=True)
+class _Base:
+    service: Service
+    spool: SpoolOptions
+    nodes: NodesOptions
+    places: Places
+
+
+def _base(
+    table: Mapping[str, Any], path: Path | None, environ: Mapping[str, str], data: Path | None, found: _Found
+) -> _Base:
+    here = Path.cwd() if path is None else path.absolute().parent
+    service = _section(Service, "service", table, Places(here, here / DATA, environ), found)
+    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    places = Places(here, (data or service.data or Path(state or here / DATA)).absolute(), environ)
+    spool = _section(SpoolOptions, "spool", table, replace(places, written=True), found)
+    return _Base(service, spool, _section(NodesOptions, "nodes", table, places, found), places)
+
+
+def _rules(nodes: NodesOptions) -> Rules:
+    known = None if nodes.unknown == "accept" else frozenset(nodes.names)
+    return Rules(known, nodes.names, nodes.unknown == "set-aside", nodes.remembered)
 
 
 def address(text: str) -> tuple[str, int] | None:
@@ -193,7 +220,9 @@ def _where(path: Path | None) -> str:
     return "the built-in configuration" if path is None else str(path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return tomllib.loads(DEFAULT)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

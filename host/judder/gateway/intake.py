@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from judder.decode import Tracker, decode, track
 from judder.errors import InputError, JudderError
 from judder.flow import Observation, Poison, Uplink
+from judder.gateway import poison
 from judder.gateway.bounds import RECENT
 from judder.gateway.log import Log
 from judder.gateway.metrics import Metrics
@@ -72,25 +73,60 @@ class Intake:
 
         Raises SpoolError, and has then taken nothing.
         """
+        place = None if position is None else (origin, position)
+        self._take([(_Work(origin), arrivals)], place, lambda batch: self._spool.store(batch, self._clock()))
+
+    def retry(self, found: Sequence[tuple[int, Aside]]) -> list[str]:
+        """What was set aside, by number, once more. Returns of each why it is set aside again, "" if it is taken.
+
+        One that a sink refused goes to all sinks again, as it is: those that have it know it. Raises as take() does.
+        """
+        pairs: list[tuple[_Work, list[Arrival]]] = []
+        for _number, aside in found:
+            work = _Work(aside.row.origin)
+            if aside.stage.startswith("sink:"):
+                work.rows.append(replace(aside.row, id=0))
+                pairs.append((work, []))
+            else:
+                pairs.append((work, [Arrival(event) for event in poison.again(aside)]))
+
+        def outcome(work: _Work) -> str:
+            return work.asides[0].reason if work.asides else ""
+
+        def store(batch: Batch) -> int:
+            outcomes = {number: outcome(work) for (number, _aside), (work, _) in zip(found, pairs, strict=True)}
+            return self._spool.release(outcomes, batch, self._clock())
+
+        self._take(pairs, None, store)
+        return [outcome(work) for work, _ in pairs]
+
+    def _take(
+        self,
+        pairs: Sequence[tuple[_Work, Sequence[Arrival]]],
+        place: tuple[str, str] | None,
+        store: Callable[[Batch], int],
+    ) -> None:
         with self._lock:
             if self._tracker is None:
                 self._tracker = self._restored()
-            work = _Work(origin)
             try:
-                for arrival in arrivals:
-                    self._judge(arrival, work, self._tracker)
+                for work, arrivals in pairs:
+                    for arrival in arrivals:
+                        self._judge(arrival, work, self._tracker)
                 changed = self._tracker.changes()["nodes"]
                 states = {node: [track.VERSION, state] for node, state in changed.items()}
-                place = None if position is None else (origin, position)
-                last = self._spool.store(Batch(work.rows, work.asides, states, place), self._clock())
+                rows = [row for work, _ in pairs for row in work.rows]
+                asides = [aside for work, _ in pairs for aside in work.asides]
+                last = store(Batch(rows, asides, states, place))
             except BaseException as error:
                 # It has seen what was not stored: coming again, that must not look like a duplicate.
                 self._tracker = None
                 if isinstance(error, SpoolError):
                     self._metrics.add("spool_failures_total")
                 raise
-            self._recent.add(work.rows, origin, work.repeats)
-            self._count(work, len(self._tracker))
+            for work, _ in pairs:
+                self._recent.add(work.rows, work.origin, work.repeats)
+                self._count(work, len(self._tracker))
         self._stored(last)
 
     def _judge(self, arrival: Arrival, work: _Work, tracker: Tracker) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from judder.gateway import poison
 from judder.gateway.bounds import Keeper, Limits
 from judder.gateway.delivery import Delivery
 from judder.gateway.intake import Intake, Rules
@@ -73,7 +74,7 @@ class Gateway:
                 if missed:
                     log.warning("sink-gone", f"sink {name} is no more; it had not got {missed} uplinks", sink=name)
             self.keeper = Keeper(self.spool, plan.limits, self._dropped)
-            intake = Intake(
+            self.intake = Intake(
                 self.spool, clock=clock, log=log, metrics=self.metrics, rules=plan.rules, stored=self._stored
             )
             self.deliveries = [
@@ -99,7 +100,7 @@ class Gateway:
                     name,
                     source,
                     spool=self.spool,
-                    intake=intake,
+                    intake=self.intake,
                     keeper=self.keeper,
                     stop=self._asked,
                     log=log,
@@ -133,6 +134,7 @@ class Gateway:
             self._trim_at = now + _TRIM_EVERY_S
             try:
                 self.keeper.trim(self._clock())
+                poison.retry_wanted(self.spool, self.intake)
             except SpoolDamaged as error:
                 self._asked.fail(error)
             except SpoolError as error:

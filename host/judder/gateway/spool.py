@@ -212,11 +212,20 @@ class Spool:
         with self._reading() as db:
             return list(read_poison(db))
 
-    def release(self, numbers: Sequence[int], batch: Batch, now: float) -> int:
-        """Take these out of what was set aside and store the batch, at once. Returns as store() does."""
+    def wanted(self, limit: int) -> list[tuple[int, float, Aside]]:
+        """As poison(), of those somebody wants tried again (judder.gateway.poison.ask)."""
+        with self._reading() as db:
+            return list(read_poison(db, "WHERE id IN (SELECT poison FROM retry WHERE outcome IS NULL)", limit))
+
+    def release(self, outcomes: Mapping[int, str], batch: Batch, now: float) -> int:
+        """Take these out of what was set aside and store the batch, at once. outcomes: number -> "" where it is taken
+        now, else why not. Returns as store() does."""
         self.check_room()
         with self._changing(self._safe) as db:
-            db.executemany("DELETE FROM poison WHERE id = ?", [(number,) for number in numbers])
+            db.executemany("DELETE FROM poison WHERE id = ?", [(number,) for number in outcomes])
+            db.executemany(
+                "UPDATE retry SET outcome = ? WHERE poison = ?", [(clean(why), n) for n, why in outcomes.items()]
+            )
             return self._store(db, batch, now)
 
     def _insert_aside(self, db: Any, asides: Sequence[Aside], now: float) -> int:
@@ -316,9 +325,11 @@ class Spool:
             raise spool_file.translated(error, self.path) from error
 
 
-def read_poison(db: Any) -> Iterator[tuple[int, float, Aside]]:
+def read_poison(db: Any, where: str = "", limit: int = -1) -> Iterator[tuple[int, float, Aside]]:
     """As Spool.poison, of any connection to a spool: of one that another process is using."""
-    found = db.execute(f"SELECT id, at, stage, reason, uplink, {_COLUMNS} FROM poison ORDER BY id")
+    found = db.execute(
+        f"SELECT id, at, stage, reason, uplink, {_COLUMNS} FROM poison {where} ORDER BY id LIMIT ?", (limit,)
+    )
     for number, at, stage, reason, uplink, *values in found:
         yield number, at, Aside(stage, reason, _unpack((uplink or 0, at, *values)))
 

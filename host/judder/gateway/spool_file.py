@@ -40,6 +40,8 @@ CREATE TABLE poison (
   origin TEXT NOT NULL, uplink INTEGER, node TEXT NOT NULL, received_at REAL, measured_at REAL, heard_at REAL,
   payload BLOB NOT NULL, problems TEXT NOT NULL, rest TEXT NOT NULL, UNIQUE (stage, uplink)
 );
+-- Poison somebody wants tried again. outcome: NULL until it was, then why it was set aside again, '' if it was taken.
+CREATE TABLE retry (poison INTEGER PRIMARY KEY, outcome TEXT);
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -74,8 +76,12 @@ def set_up(connection: Any, synchronous: str) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
 
 
+class SpoolInUse(InputError):
+    """Another process has it."""
+
+
 class Lock:
-    """The file's owner: one process. Raises InputError when another one has it."""
+    """The file's owner: one process. Raises SpoolInUse when another one has it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
@@ -89,7 +95,7 @@ class Lock:
         except OSError as error:
             owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
             os.close(self._fd)
-            raise InputError(f"the spool {path} is in use by process {owner or '?'}; is a gateway running?") from error
+            raise SpoolInUse(f"the spool {path} is in use by process {owner or '?'}; is a gateway running?") from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)
 
@@ -132,9 +138,18 @@ def _open(path: Path, connect: Connect) -> tuple[Any, Any]:
     return connections[0], connections[1]
 
 
+def check_version(path: Path, connection: Any, new: bool = False) -> int:
+    """0 for a file just begun, where that is allowed. Raises InputError."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version != VERSION and not (new and version == 0):
+        raise InputError(
+            f"{path} is a spool of version {version}, this is for {VERSION}; update judder, or move it away"
+        )
+    return version
+
+
 def _prepare(path: Path, connection: Any) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
+    if check_version(path, connection, new=True) == 0:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES.split(";"):
             if statement.strip():
@@ -143,10 +158,6 @@ def _prepare(path: Path, connection: Any) -> None:
         connection.execute("INSERT INTO about VALUES ('identity', ?)", (secrets.token_hex(4),))
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
-    elif version != VERSION:
-        raise InputError(
-            f"{path} is a spool of version {version}, this is for {VERSION}; update judder, or move it away"
-        )
     # Ended in order, it was whole when it was closed; a crash is what leaves damage, where the disk lied.
     elif not connection.execute("SELECT 1 FROM about WHERE name = 'closed'").fetchone():
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
