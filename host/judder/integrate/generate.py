@@ -5,11 +5,13 @@ judder.js itself is made by `codec.shrink`, which needs a program; its first lin
 
 from __future__ import annotations
 
-from judder.integrate import cddl, codec, record_schema, wire_page
+from judder.integrate import cddl, codec, record_schema, ttn, wire_page
 
 FOLDER = "host/integrations"
 CODEC = f"{FOLDER}/judder.js"
-READABLE_CODEC = f"{FOLDER}/ttn/vendor/judder/judder-codec.js"
+TTN_FOLDER = f"{FOLDER}/ttn/vendor/judder"
+READABLE_CODEC = f"{TTN_FOLDER}/{ttn.CODEC_FILE}"
+TTN_CODEC = f"{TTN_FOLDER}/judder-codec.yaml"
 CDDL = f"{FOLDER}/judder.cddl"
 RECORD_SCHEMA = f"{FOLDER}/judder.schema.json"
 WIRE_PAGE = "docs/wire.md"
@@ -19,6 +21,7 @@ def files() -> dict[str, str]:
     """Path in the checkout -> text, of all but judder.js."""
     return {
         READABLE_CODEC: codec.source(packed=False),
+        TTN_CODEC: ttn.codec_definition(),
         CDDL: cddl.page(),
         RECORD_SCHEMA: record_schema.page(),
         WIRE_PAGE: wire_page.page(),
