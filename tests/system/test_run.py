@@ -338,7 +338,8 @@ def test_nothing_is_left_running(flash: Path) -> None:
     assert children() == before
 
 
-def test_the_node_dies_with_the_supervisor(flash: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", [[], ["nohup"]], ids=["plain", "nohup"])
+def test_the_node_dies_with_the_supervisor(flash: Path, tmp_path: Path, start: list[str]) -> None:
     import subprocess
     import sys
 
@@ -348,11 +349,11 @@ def test_the_node_dies_with_the_supervisor(flash: Path, tmp_path: Path) -> None:
         "import sys, time\nfrom judder.virtual.board import VirtualBoard\n"
         f"b = VirtualBoard({str(flash)!r}).start()\nprint(b._supervisor._process.pid, flush=True)\ntime.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as owner:
+    with subprocess.Popen([*start, sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         node = int(owner.stdout.readline())
         owner.kill()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while Path(f"/proc/{node}").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Path(f"/proc/{node}").exists()

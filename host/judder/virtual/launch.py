@@ -16,6 +16,8 @@ import termios
 
 def main() -> None:
     terminal, kind, what, *arguments = sys.argv[1:]
+    # Ignored it would be inherited, from nohup say, and this process would outlive its supervisor.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(int(terminal), termios.TIOCSCTTY, 0)
     # MicroPython sets its own handler while code runs. Until then an interrupt finds nothing to interrupt.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
