@@ -121,6 +121,7 @@ _MODULES = {
     "influx": "judder.sink.influx",
     "webhook": "judder.sink.webhook",
     "postgres": "judder.sink.postgres",
+    "prometheus": "judder.sink.prometheus",
     "parquet": "judder.sink.parquet",
     "mqtt_json": "judder.sink.mqtt_json",
     "homeassistant": "judder.sink.homeassistant",
