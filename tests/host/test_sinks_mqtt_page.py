@@ -12,6 +12,7 @@ from judder import sink
 from judder.gateway import config
 from judder.sink import rows
 from judder.sink.mqtt import MqttOptions
+from judder.sink.spb import metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sinks-mqtt.md").read_text(encoding="utf-8")
 SINKS = [name for name in sink.names() if issubclass(sink.load(name).options, MqttOptions)]
@@ -51,3 +52,7 @@ def test_the_example_is_the_beginning_of_an_object() -> None:
     row = rows.nested(sinks.reading(1))
     told = json.loads(text)
     assert {key: row[key] for key in told} == told
+
+
+def test_the_number_of_metrics_is_true() -> None:
+    assert f"{len(metrics.DEFINITIONS)} of them" in section("sparkplug:")

@@ -125,6 +125,7 @@ _MODULES = {
     "parquet": "judder.sink.parquet",
     "mqtt_json": "judder.sink.mqtt_json",
     "homeassistant": "judder.sink.homeassistant",
+    "sparkplug": "judder.sink.sparkplug",
 }
 
 

@@ -125,7 +125,8 @@ class Publisher:
         self._context = _context(options) if options.tls else None
         self._lock = threading.RLock()
         self._client: paho.Client | None = None
-        self._news: queue.SimpleQueue[Message | None] = queue.SimpleQueue()  # None: look whether all is well
+        # What was heard, with who heard it; None: look whether all is well.
+        self._news: queue.SimpleQueue[tuple[paho.Client, Message] | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -136,11 +137,11 @@ class Publisher:
     def send(self, make: Callable[[], Iterable[Message]]) -> None:
         """Publish what make() gives, asked once connected. Returns when the broker has all of it; raises SinkDown."""
         with self._lock:
-            self._connect()
-            self._publish(make())
             if self._keeper is None:
                 self._keeper = threading.Thread(target=self._keep, name="mqtt sink", daemon=True)
                 self._keeper.start()
+            self._connect()
+            self._publish(make())
 
     def close(self) -> None:
         self._closing.set()
@@ -171,7 +172,11 @@ class Publisher:
             _end(client)
             raise SinkDown(f"{self.shown}: {refused}")
         self._client = client
-        self._publish(self._role.greet())
+        try:
+            self._publish(self._role.greet())
+        except BaseException:
+            self._drop()  # one that has not greeted must not be taken for connected
+            raise
 
     def _new_client(self) -> tuple[paho.Client, queue.SimpleQueue[str]]:
         """A client for one connection: what one left unsaid must not be said by the next. The queue gets "" when it is
@@ -215,9 +220,10 @@ class Publisher:
             answers.put(f"{reason}")
             self._news.put(None)
 
-        def on_message(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        def on_message(client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
             with contextlib.suppress(UnicodeDecodeError):  # MQTT forbids such a topic; some brokers pass it on
-                self._news.put(Message(message.topic, bytes(message.payload), message.retain, message.qos))
+                heard = Message(message.topic, bytes(message.payload), message.retain, message.qos)
+                self._news.put((client, heard))
 
         client.on_connect, client.on_subscribe = on_connect, on_subscribe
         client.on_disconnect, client.on_message = on_disconnect, on_message
@@ -278,7 +284,7 @@ class Publisher:
     def _keep(self) -> None:
         pause_s = _RETRY_S[0]
         while not self._closing.is_set():
-            news: Message | None = None
+            news = None
             with contextlib.suppress(queue.Empty):
                 news = self._news.get(timeout=_TICK_S)
             if self._closing.is_set():
@@ -286,7 +292,10 @@ class Publisher:
             try:
                 with self._lock:
                     self._connect()
-                    self._publish(self._role.heard(news) if news else self._role.tick())
+                    if news is None:
+                        self._publish(self._role.tick())
+                    elif news[0] is self._client:  # not of the connection before
+                        self._publish(self._role.heard(news[1]))
                 pause_s = _RETRY_S[0]
             except Leave:
                 with self._lock:
