@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import ssl
 import threading
@@ -188,3 +189,19 @@ def test_another_with_the_same_client_id_takes_over_and_the_will_is_said_before(
         new.close()
         old.close()
     assert found[:3] == [b"here", b"lost", b"here"]
+
+
+@needs_mosquitto
+def test_the_will_is_said_when_a_broker_did_not_answer_in_time() -> None:
+    """Ended without a DISCONNECT, after which a broker keeps the will to itself."""
+    with Broker("mosquitto") as broker, Listener(broker) as listener:
+        publisher = Publisher(MqttOptions(host=broker.host, port=broker.port, timeout_s=0.5), Present())
+        publisher.send(list)
+        assert broker._process is not None
+        broker._process.send_signal(signal.SIGSTOP)
+        with pytest.raises(SinkDown, match="did not answer"):
+            publisher.send(lambda: [Message("there/data", b"1")])
+        broker._process.send_signal(signal.SIGCONT)
+        found = listener.wait(lambda messages: [m.payload for m in messages].count(b"here") >= 2)
+        publisher.close()
+    assert b"lost" in [m.payload for m in found if m.topic == "there/state"]

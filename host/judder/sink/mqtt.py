@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ _KEEPALIVE_S = 30
 _IN_FLIGHT = 50
 _TICK_S = 2.0
 _STEP_S = 0.1
+_GOODBYE_STEPS = 20
 _RETRY_S = (1.0, 60.0)
 
 
@@ -272,7 +275,14 @@ class Publisher:
         if self._client is not None and self._client.is_connected():
             with contextlib.suppress(SinkDown):
                 self._publish(self._role.farewell())
-        self._drop()
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            for _ in range(_GOODBYE_STEPS):
+                if client.socket() is None:
+                    break
+                time.sleep(_STEP_S)
+            _end(client)
 
     def _drop(self) -> None:
         client, self._client = self._client, None
@@ -307,8 +317,12 @@ class Publisher:
 
 
 def _end(client: paho.Client) -> None:
+    """Without a DISCONNECT: after that the broker would not say our will, and others took us for connected."""
     client.on_message = None
-    client.disconnect()
+    found = client.socket()
+    if isinstance(found, socket.socket):
+        with contextlib.suppress(OSError):
+            found.shutdown(socket.SHUT_RDWR)
     client.loop_stop()
 
 
