@@ -17,6 +17,7 @@ from judder.sink.mqtt_json import MqttJsonOptions
         ({"host": "mqtt://broker"}, "host"),
         ({"port": 65536}, "port"),
         ({"timeout_s": 0}, "timeout_s"),
+        ({"protocol": "3.1"}, "protocol"),
         ({"password": "x"}, "user"),
         ({"ca_file": "ca.pem"}, "ca_file"),
         ({"tls": True, "cert_file": "c.pem"}, "key_file"),

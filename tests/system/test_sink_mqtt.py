@@ -1,6 +1,7 @@
 """Publishing over real MQTT on loopback: what write() promises, through every way a broker can be away."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from tests import certificates
 from tests.host import sinks
+from tests.system import daemon
 from tests.system.listener import Listener
 
 from judder.ingest.broker import Broker, free_port
@@ -205,3 +207,53 @@ def test_the_will_is_said_when_a_broker_did_not_answer_in_time() -> None:
         found = listener.wait(lambda messages: [m.payload for m in messages].count(b"here") >= 2)
         publisher.close()
     assert b"lost" in [m.payload for m in found if m.topic == "there/state"]
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[int]:
+    """Port of a mosquitto that lets everybody publish below judder/ and nowhere else."""
+    port = free_port()
+    (tmp_path / "acl").write_text("topic readwrite judder/#\ntopic readwrite there/#\n")
+    user = "user root\n" if os.geteuid() == 0 else ""
+    (tmp_path / "conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nacl_file {tmp_path / 'acl'}\n{user}"
+    )
+
+    def ready() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    command = [daemon.program("mosquitto", "/usr/sbin", "/usr/local/sbin"), "-c", str(tmp_path / "conf")]
+    broker = daemon.Daemon(command, tmp_path, ready)
+    broker.start()
+    yield port
+    broker.stop()
+
+
+def test_a_topic_that_is_not_ours_is_told_in_mqtt_5(strict: int) -> None:
+    with MqttJsonSink(MqttJsonOptions(port=strict, protocol="5")) as sink:
+        sink.write([sinks.reading(1)])
+    with (
+        MqttJsonSink(MqttJsonOptions(port=strict, protocol="5", topic="plant/{node}")) as sink,
+        pytest.raises(SinkDown, match=f"refuses plant/{sinks.NODE}: Not authorized"),
+    ):
+        sink.write([sinks.reading(1)])
+    # In 3.1.1 a broker has no word for it.
+    with MqttJsonSink(MqttJsonOptions(port=strict, topic="plant/{node}")) as sink:
+        sink.write([sinks.reading(1)])
+
+
+@needs_mosquitto
+def test_in_mqtt_5_too_the_end_is_told() -> None:
+    with Broker("mosquitto") as broker, Listener(broker) as listener:
+        publisher = Publisher(MqttOptions(host=broker.host, port=broker.port, protocol="5"), Present())
+        publisher.send(lambda: [Message("there/data", b"1", qos=0)])
+        state(listener, b"here")
+        listener.say("there/say", b"hello")
+        listener.wait(lambda messages: any(m.payload == b"HELLO" for m in messages))
+        publisher.close()
+        found = [m.payload for m in listener.wait(lambda messages: any(m.payload == b"lost" for m in messages))]
+    assert found[-2:] == [b"gone", b"lost"]

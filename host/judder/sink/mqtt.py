@@ -23,6 +23,7 @@ from judder.sink import SinkDown, SinkOptions, needs, secret
 
 if TYPE_CHECKING:
     import paho.mqtt.client as paho
+    from paho.mqtt.reasoncodes import ReasonCode
 
 _KEEPALIVE_S = 30
 # Messages on their way at once; services count those without an acknowledgement and cut who sends more (AWS IoT: 100).
@@ -37,8 +38,8 @@ _RETRY_S = (1.0, 60.0)
 class MqttOptions(SinkOptions):
     """host, port: the broker; port 0: 1883, with tls 8883. user, password: where it asks for them. tls: encrypted, the
     broker's certificate verified; ca_file: certificates to trust in place of the system's, PEM; cert_file, key_file:
-    our own, where the broker wants one. client_id: what the broker knows us by; empty: one that fits. timeout_s: for
-    an answer."""
+    our own, where the broker wants one. client_id: what the broker knows us by; empty: one that fits. protocol:
+    "3.1.1", or "5", in which a broker says when a topic is not ours to publish to. timeout_s: for an answer."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -49,6 +50,7 @@ class MqttOptions(SinkOptions):
     cert_file: Path | None = None
     key_file: Path | None = None
     client_id: str = ""
+    protocol: str = "3.1.1"
     timeout_s: float = 10.0
     batch_size: int = 200
 
@@ -58,6 +60,8 @@ class MqttOptions(SinkOptions):
             raise InputError(f"host: a name or address is expected, as broker.example, not {self.host!r}")
         if not 0 <= self.port < 1 << 16:
             raise InputError(f"port: {self.port} is no port")
+        if self.protocol not in ("3.1.1", "5"):
+            raise InputError(f"protocol: {self.protocol!r} is not 3.1.1 or 5")
         if self.timeout_s <= 0:
             raise InputError(f"timeout_s: {self.timeout_s:g} is not above 0")
         if self.password and not self.user:
@@ -130,6 +134,7 @@ class Publisher:
         self._client: paho.Client | None = None
         # What was heard, with who heard it; None: look whether all is well.
         self._news: queue.SimpleQueue[tuple[paho.Client, Message] | None] = queue.SimpleQueue()
+        self._refused: dict[int, str] = {}  # number of a message -> why the broker does not take it
         self._closing = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -191,8 +196,8 @@ class Publisher:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
-            clean_session=True,
-            protocol=paho.MQTTv311,
+            clean_session=None if options.protocol == "5" else True,
+            protocol=paho.MQTTv5 if options.protocol == "5" else paho.MQTTv311,
             reconnect_on_failure=False,
         )
         client.max_inflight_messages_set(_IN_FLIGHT)
@@ -228,7 +233,12 @@ class Publisher:
                 heard = Message(message.topic, bytes(message.payload), message.retain, message.qos)
                 self._news.put((client, heard))
 
-        client.on_connect, client.on_subscribe = on_connect, on_subscribe
+        def on_publish(_client: paho.Client, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
+            if reason.is_failure:
+                self._refused[mid] = str(reason)
+
+        self._refused = {}
+        client.on_connect, client.on_subscribe, client.on_publish = on_connect, on_subscribe, on_publish
         client.on_disconnect, client.on_message = on_disconnect, on_message
         return client, answers
 
@@ -241,9 +251,11 @@ class Publisher:
             for message in messages:
                 info = client.publish(message.topic, message.payload, message.qos, message.retain)
                 if message.qos:
-                    waiting.append(info)
-            for info in waiting:
+                    waiting.append((message.topic, info))
+            for topic, info in waiting:
                 self._wait(client, info.wait_for_publish, info.is_published)
+                if info.mid in self._refused:
+                    raise SinkDown(f"{self.shown} refuses {topic}: {self._refused[info.mid]}")
             if len(waiting) < len(messages):
                 self._fence(client)
         except (ValueError, RuntimeError) as error:  # paho's words for a connection that is gone
@@ -277,7 +289,7 @@ class Publisher:
                 self._publish(self._role.farewell())
         client, self._client = self._client, None
         if client is not None:
-            client.disconnect()
+            client.disconnect(_goodbye(client))
             for _ in range(_GOODBYE_STEPS):
                 if client.socket() is None:
                     break
@@ -324,6 +336,17 @@ def _end(client: paho.Client) -> None:
         with contextlib.suppress(OSError):
             found.shutdown(socket.SHUT_RDWR)
     client.loop_stop()
+
+
+def _goodbye(client: paho.Client) -> ReasonCode | None:
+    """In MQTT 5 the broker says the will all the same, as Sparkplug wants it (payloads-ndeath-*-disconnect-mqtt50)."""
+    from paho.mqtt.enums import MQTTProtocolVersion
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    if client.protocol != MQTTProtocolVersion.MQTTv5:
+        return None
+    return ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
 
 
 def _context(options: MqttOptions) -> ssl.SSLContext:
