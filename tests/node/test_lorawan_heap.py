@@ -33,10 +33,10 @@ def test_ten_thousand_uplinks_leave_the_heap_as_it_was(runtime: str, region: str
         pytest.skip(message)
     output = life(command, region, "10500")
     assert output.endswith("heap growth 0\n"), output
-    # One record for 64 uplinks.
+    # One record for 64 uplinks, and one for the channel that the network adds.
     saves = int(output.split("saves ")[1].split()[0])
     ups = int(output.split("uplinks ")[1].split()[0])
-    assert ups >= 10_000 and saves <= ups // 64 + 1, output
+    assert ups >= 10_000 and saves <= ups // 64 + 2, output
 
 
 def test_the_count_would_notice() -> None:

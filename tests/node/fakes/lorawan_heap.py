@@ -11,8 +11,9 @@ from node.link.lorawan.mac import Mac
 region, uplinks = sys.argv[1], int(sys.argv[2])
 leak = [] if len(sys.argv) > 3 else None
 NWK, APP, ADDRESS = b"n" * 16, b"a" * 16, b"\x26\x01\x1b\xda"
-# Answers, a mask, a channel, a repeated request; acknowledged or not; data for the application now and then.
-COMMANDS = (b"\x06", b"\x08\x01", b"\x03\x5f\x07\x00\x01", b"\x07\x03\x18\x4f\x84\x50", b"", b"\x04\x00\x0b")
+# Answers, a mask, a channel, a repeated request; acknowledged or not; data for the application now and then. Each time
+# round they ask for the same again, so that the network changes something once.
+COMMANDS = (b"\x06", b"\x08\x01", b"\x03\x5f\x0f\x00\x01", b"\x07\x03\x18\x4f\x84\x50", b"", b"\x04\x00\x0b")
 state = 12345
 
 

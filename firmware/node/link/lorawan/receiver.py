@@ -154,7 +154,11 @@ class Receiver:
         self._repeats = 0
         wanted = self._kind == DATA and self._message[2]
         self._time_asked = self._settle(True)
+        before = session.agreed()
         obey(self, payload if port == 0 else options, snr_qdb)
+        # Written before the answers go out, after which the network counts on it.
+        if session.agreed() != before:
+            self._save_due = True
         if port:
             if port > 223:
                 self.refuse(frames.OPTIONS)

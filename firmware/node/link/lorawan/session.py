@@ -179,6 +179,13 @@ class Session:
         self.joining.reset()
         self.joins += 1
 
+    def agreed(self) -> tuple:
+        """What both ends have to know of channels and windows, and the node only by a command: to compare."""
+        plan = self.plan
+        channels = () if self.region.fixed else (tuple(plan.up), tuple(plan.down), bytes(plan.rates))
+        windows = (self.rx1_delay_s, self.rx1_offset, self.rx2_data_rate, self.rx2_hz)
+        return bytes(plan.mask), channels, windows, self.dwell, self.eirp, self.max_duty
+
     def window(self, second: bool, joining: bool, data_rate: int, channel: int) -> tuple:
         """(data rate, frequency in Hz, delay in s) of a window after an uplink; data rate None: it cannot be opened."""
         region, plan = self.region, self.plan
