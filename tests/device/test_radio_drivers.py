@@ -18,7 +18,8 @@ def test_a_window_allocates_nothing(device: Target, built: Path) -> None:
         assert found[1] == [str(HEARD), str(HEARD), "33", str(dbm if name == "SX1276" else -80), "-29"]
         assert found[2][:3] == [str(DAMAGED), str(DAMAGED), "0"]
         assert left == ["left", "0"]
-    assert lines[8] == "MemoryError"
+    assert lines[8] == f"ended by hand {SILENT}"
+    assert lines[9] == "MemoryError"
 
 
 def test_numbers(device: Target, built: Path) -> None:

@@ -133,3 +133,21 @@ def test_a_false_preamble_does_not_hold_the_receiver(monkeypatch: pytest.MonkeyP
     bench.air.others[:] = [type(ghost)("noise", ghost.start_us, ghost.end_us, tuning, 0.0, b"", 10_000, False)]
     assert bench.window(1_000_000, tuning) == SILENT
     assert bench.chip.windows[-1].on_us == pytest.approx((6 + 32) * 1024, abs=200)
+
+
+def test_an_end_that_comes_between_question_and_answer_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The preamble is read, the frame ends before the interrupt is cleared: only what was read is cleared."""
+    bench = Bench(monkeypatch, "sx1262")
+    bench.radio.start()
+    uplink = bench.send()
+    tuning = Tuning(868_100_000, 7, 500_000, True)
+    downlink = bench.air.says(uplink.end_us + 1_000_000, tuning, bytes(12))
+    bench.radio.stage(tuning.frequency_hz, 7, 500_000, 161)
+    bench.radio.listen(bench.clock.ticks_add(bench.radio.ended_us, 990_000))
+    # Asked for the first time when the end is so near that it comes within the two transfers.
+    bench.clock.now_us = downlink.end_us - 300
+    found = bench.radio.poll()
+    assert bench.clock.now_us > downlink.end_us
+    assert (found or bench.wait()) == HEARD
+    assert bytes(bench.radio.frame) == bytes(12)
+    assert bench.chip.faults == []

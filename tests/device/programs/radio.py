@@ -110,6 +110,15 @@ def window(driver, port, outcome):
     return found
 
 
+def by_hand(driver):
+    """A window of 7 symbols, which an SX1262 cannot count, and nothing in it."""
+    driver.listen(time.ticks_add(time.ticks_us(), 20000))
+    found = None
+    while found is None:
+        found = driver.poll()
+    return found
+
+
 def left_on_heap(driver, port, count):
     gc.collect()
     before = gc.mem_alloc()
@@ -138,6 +147,16 @@ for driver, port in (
         print(driver.name, outcome, found, len(heard), driver.rssi_dbm, driver.snr_qdb)
     left_on_heap(driver, port, 5)
     print(driver.name, "left", left_on_heap(driver, port, 50))
+
+driver = sx1262.SX1262(Port1262(), 1800, True)
+driver.start()
+driver.stage(865062500, 10, 500000, 7)
+micropython.heap_lock()
+try:
+    found = by_hand(driver)
+finally:
+    micropython.heap_unlock()
+print("ended by hand", found)
 
 # The lock notices what it should.
 driver.stage(865062500, 12, 125000, 168)

@@ -8,14 +8,15 @@
                         all of a window but its start, IQ inverted; the oscillator runs afterwards. symbols: time-out
     listen(at_us)       waits until ticks_us() is nearly at_us, then starts the receiver, which is open at at_us.
                         Allocates nothing, feeds no watchdog. late_us: how much too late it was asked, or 0
-    poll()              None, SENT, HEARD, SILENT or DAMAGED; over SPI only when the interrupt pin says so
+    poll()              None, SENT, HEARD, SILENT or DAMAGED; over SPI only when the interrupt pin says so, or to end a
+                        window that stayed empty: asked every few milliseconds, it ends windows to the symbol
     sleep()             least current. Settings of the radio may be lost in it, transmit() makes them again
     POWER_DBM           (lowest, highest) power
     ended_us            ticks_us() when the last frame had left the antenna; after SENT
     frame               memoryview of the frame heard, until the next call; after HEARD
     rssi_dbm, snr_qdb   of that frame: of the signal itself, dBm, and over the noise in 0.25 dB
 
-All raise RadioError. SX1262 counts symbols in pairs up to 62, then in eights: its windows are rounded up, never down.
+All raise RadioError.
 """
 
 import time
@@ -30,8 +31,8 @@ DAMAGED = 4
 
 _SENDING = 1
 _LISTENING = 2
-# From here on listen() no longer sleeps but looks at the clock: more than a tick of the operating system.
-_SPIN_US = 4000
+# So long before a window begins or ends the clock is looked at all the time: more than a tick of the operating system.
+SPIN_US = 4000
 # How long after it was due an interrupt is given up.
 _PATIENCE_US = 100000
 _RESET_US = 200  # both chips want 100
@@ -126,8 +127,8 @@ class Radio:
         start = time.ticks_add(at_us, -self._lead_us)
         left = time.ticks_diff(start, time.ticks_us())
         self.late_us = max(0, -left)
-        while left > _SPIN_US + 1000:
-            time.sleep_ms((left - _SPIN_US) // 1000)
+        while left > SPIN_US + 1000:
+            time.sleep_ms((left - SPIN_US) // 1000)
             left = time.ticks_diff(start, time.ticks_us())
         while time.ticks_diff(start, time.ticks_us()) > 0:
             pass

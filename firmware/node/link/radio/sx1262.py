@@ -4,13 +4,18 @@ radio = SX1262(port, tcxo_mv=1800, dio2_switch=True); radio.start()
 
 The contract is in node.link.radio. Between a frame and its windows the chip stands by with its oscillator running, so
 that the receiver opens a fixed time after SetRx, whatever a TCXO takes to start.
+
+The chip counts the symbols of a window in pairs up to 62, then in eights. It is told the next number it can count; at
+the end of those asked poll() takes it to standby, unless it has told of a preamble by then. It tells on DIO1, so that
+the end takes one transfer, not a question and its answer. Windows leave it six symbols of a preamble at least: a chip
+that needs more to tell than to lock would lose downlinks where they are ended like that (not tried on hardware).
 """
 
 import struct
 import time
 
 from node.link.lorawan.airtime import symbol_us, time_on_air_us
-from node.link.radio import DAMAGED, HEARD, SENT, SILENT, Radio, RadioError, low_rate
+from node.link.radio import DAMAGED, HEARD, SENT, SILENT, SPIN_US, Radio, RadioError, low_rate
 
 _SET_SLEEP_WARM = b"\x84\x04"
 _STANDBY_RC = b"\x80\x00"
@@ -24,6 +29,7 @@ _BUFFER_BASES_ZERO = b"\x8f\x00\x00"
 _PA_22_DBM = b"\x95\x04\x07\x00\x01"  # table 13-21: the setting SetTxParams counts down from
 _CLEAR_ERRORS = b"\x07\x00\x00"
 _CLEAR_IRQ = b"\x02\x03\xff"
+_CLEAR_PREAMBLE = b"\x02\x00\x04"
 _GET_ERRORS = b"\x17\x00"
 _GET_IRQ = b"\x12\x00"
 _GET_RX_BUFFER = b"\x13\x00"
@@ -47,11 +53,12 @@ _SYNC_PUBLIC = b"\x34\x44"
 # Interrupts, table 13-29.
 _TX_DONE = 0x0001
 _RX_DONE = 0x0002
+_PREAMBLE = 0x0004
 _HEADER_ERROR = 0x0020
 _CRC_ERROR = 0x0040
 _TIMEOUT = 0x0200
 _ENDS = _TX_DONE | _RX_DONE | _HEADER_ERROR | _TIMEOUT
-_DIO_IRQ = struct.pack(">BHHHH", 0x08, _ENDS | _CRC_ERROR, _ENDS, 0, 0)
+_DIO_IRQ = struct.pack(">BHHHH", 0x08, _ENDS | _CRC_ERROR | _PREAMBLE, _ENDS | _PREAMBLE, 0, 0)
 
 # Table 13-35.
 _TCXO_MV = (1600, 1700, 1800, 2200, 2400, 2700, 3000, 3300)
@@ -109,6 +116,10 @@ class SX1262(Radio):
         self._three = bytearray(3)
         self._set_rx = bytearray(b"\x82\x00\x00\x00")
         self._read_buffer = bytearray(b"\x1e\x00\x00")
+        self._asked_us = 0  # length of the window staged
+        self._ends_us = 0  # ticks_us: when an empty window is over, as long as _watching
+        self._rounded = self._watching = False
+        self._transfer_us = 0
 
     # --- contract
 
@@ -160,6 +171,7 @@ class SX1262(Radio):
         self._port.write_from(b"\x0e\x00", frame)
         self._write(_CLEAR_IRQ)
         self._port.antenna(1)
+        self._watching = False
         ticks = (time_on_air_us(sf, bandwidth_hz, size) + 200000) // 125 * 8
         self._command(">BBH", 0x83, ticks >> 16, ticks & 0xFFFF)
         self._sends(time.ticks_add(time.ticks_us(), _XOSC_TO_TX_US), size, sf, bandwidth_hz)
@@ -176,6 +188,8 @@ class SX1262(Radio):
         self._store(_SYMBOL_TIMEOUT, code)
         self._write(_CLEAR_IRQ)
         self._plan(counted, sf, bandwidth_hz)
+        self._asked_us = symbols * symbol_us(sf, bandwidth_hz)
+        self._rounded = counted > symbols
         ticks = (counted + _HEADER_SYMBOLS) * symbol_us(sf, bandwidth_hz) // 125 * 8
         struct.pack_into(">BH", self._set_rx, 1, ticks >> 16, ticks & 0xFFFF)
         self._port.antenna(0)
@@ -184,19 +198,33 @@ class SX1262(Radio):
     def listen(self, at_us: int) -> None:
         self._wait_for(at_us)
         self._port.write(self._set_rx)
+        # The chip obeys at about the middle of a transfer: of this one, and of the one that ends the window. Three
+        # quarters of one are taken off: what either takes more or less hardly makes a window shorter than asked for.
+        spare_us = self._transfer_us * 3 >> 2
+        self._ends_us = time.ticks_add(time.ticks_us(), _XOSC_TO_RX_US + self._asked_us - spare_us)
+        self._watching = self._rounded
         self._opens(at_us)
 
     def poll(self):
         if not self._doing:
             return None
         if not self._port.dio1():
+            if self._watching and self._is_empty():
+                # Without _write's look at BUSY, which _is_empty() has had.
+                self._port.write(_STANDBY_XOSC)
+                self._doing = 0
+                self._port.antenna(-1)
+                return SILENT
             self._overdue()
             return None
         self._read(_GET_IRQ, self._two)
         irq = self._two[0] << 8 | self._two[1]
-        self._write(_CLEAR_IRQ)
         if not irq & _ENDS:
+            # A preamble: the time-outs of the chip stand behind what follows from it. The end may have come meanwhile.
+            self._watching = False
+            self._write(_CLEAR_PREAMBLE)
             return None
+        self._write(_CLEAR_IRQ)
         if self._sending():
             self._sent()
             self._port.antenna(-1)
@@ -218,6 +246,15 @@ class SX1262(Radio):
 
     # --- inside
 
+    def _is_empty(self) -> bool:
+        """Whether the window asked for is over and nothing has begun in it. Waits for its end when that is near."""
+        if time.ticks_diff(self._ends_us, time.ticks_us()) > SPIN_US:
+            return False
+        self._ready()
+        while time.ticks_diff(self._ends_us, time.ticks_us()) > 0:
+            pass
+        return not self._port.dio1()
+
     def _go_to_sleep(self) -> None:
         self._write(_STANDBY_RC)
         self._write(_SET_SLEEP_WARM)
@@ -233,13 +270,14 @@ class SX1262(Radio):
     def _measure(self) -> None:
         """What a command of four bytes takes this processor: so much earlier SetRx has to begin."""
         self._ready()
-        self._lead_us = 0
+        took_us = 0
         for _ in range(4):
             begin = time.ticks_us()
             self._port.write(_CLEAR_IRQ)
-            self._lead_us += time.ticks_diff(time.ticks_us(), begin)
+            took_us += time.ticks_diff(time.ticks_us(), begin)
             self._ready()
-        self._lead_us = self._lead_us // 4 + _XOSC_TO_RX_US
+        self._transfer_us = took_us // 4
+        self._lead_us = self._transfer_us + _XOSC_TO_RX_US
 
     def _wake(self) -> None:
         if self._asleep:

@@ -38,7 +38,7 @@ class Window:
     """One time the receiver was open. why: HEARD, TIMEOUT, CLOSED by the node, or "" while it is open.
 
     symbols: time-out in symbols, 0 for none. timer_us: the other time-out, None for none; it stops when the header of a
-    frame is in, or with stop_on_preamble when the modem has locked on one.
+    frame is in, or with stop_on_preamble when the modem has locked on one. told: interrupts raised for it so far.
     """
 
     tuning: Tuning
@@ -51,6 +51,7 @@ class Window:
     reception: Reception | None = None
     preamble_us: int | None = field(default=None, repr=False)
     header_us: int | None = field(default=None, repr=False)
+    told: int = field(default=0, repr=False)
 
     def look(self, medium: Medium, station: object, now_us: int) -> bool:
         """Let time pass; True once it has closed by itself."""

@@ -20,7 +20,13 @@ _CLAMPED_DB = 5.0
 
 
 class Modem(LoraRadio):
-    """LoRa only."""
+    """LoRa only.
+
+    irq_late_symbols: how long after the modem has locked on a preamble (5 symbols of it, Semtech AN1200.23) it says so.
+    Drivers of others have seen it say so two symbols late at SF12 (RadioLib pull request 1811).
+    """
+
+    irq_late_symbols = 0.0
 
     _set: Settings
     _buffer: bytearray
@@ -42,15 +48,22 @@ class Modem(LoraRadio):
     def _raise(self, bits: int) -> None:
         self._irq |= bits & self._set.irq_mask
 
+    def _tell(self, window: Window, bit: int, at_us: float, until_us: int) -> None:
+        """An event of a reception, once: who clears it is not told again."""
+        if at_us <= until_us and not window.told & bit:
+            window.told |= bit
+            self._raise(bit)
+
     def _receive(self, now_us: int) -> None:
         window = self._window
         assert window is not None
         closed = self._look(now_us)
         until_us = now_us if window.closed_us is None else window.closed_us
-        if window.preamble_us is not None and window.preamble_us <= until_us:
-            self._raise(codes.PREAMBLE)
-        if window.header_us is not None and window.header_us <= until_us:
-            self._raise(codes.HEADER)
+        if window.preamble_us is not None:
+            late_us = self.irq_late_symbols * window.tuning.symbol_us
+            self._tell(window, codes.PREAMBLE, window.preamble_us + late_us, until_us)
+        if window.header_us is not None:
+            self._tell(window, codes.HEADER, window.header_us, until_us)
         if closed is None:
             return
         if closed.why != HEARD:
