@@ -15,14 +15,17 @@ class _Aes:
     def __init__(self, key):
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-        self._cipher = Cipher(algorithms.AES(bytes(key)), modes.ECB())
+        cipher = Cipher(algorithms.AES(bytes(key)), modes.ECB())
+        self._encrypt = cipher.encryptor().update
+        self._decrypt = cipher.decryptor().update
 
     def encrypt(self, block):
         assert len(block) == 16
-        return self._cipher.encryptor().update(bytes(block))
+        return self._encrypt(bytes(block))
 
     def decrypt(self, block):
-        return self._cipher.decryptor().update(bytes(block))
+        assert len(block) % 16 == 0
+        return self._decrypt(bytes(block))
 
 
 def aes(key):

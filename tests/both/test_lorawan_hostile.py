@@ -163,39 +163,6 @@ def test_mutated_accepts():
     assert after == before and not made.mac.session.joined
 
 
-def test_random_commands_of_a_real_network():
-    # Authentic, but nonsense: whatever they say, the node stays alive, on the air, and in its region.
-    for region in ("eu868", "us915", "as923-1", "au915", "in865"):
-        made = Rig(region)
-        rng = Random(len(region) + 50)
-        for n in range(60):
-            kinds = (2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 13, rng.below(256))
-            options = b""
-            while len(options) < 10:
-                options += bytes((rng.choose(kinds),)) + rng.bytes(rng.below(6))
-            state = made.mac.session
-            state.max_duty = 0
-            if n % 2:
-                made.say(b"", port=0, payload=options)
-            else:
-                made.say(options[:15])
-            assert made.send(b"x" * min(made.mac.limit(), 11)), (region, options)
-            state.budget.quiet_ms = 0
-            sent = made.sent[-1]
-            assert made.region.rate(made.region.up, state.data_rate), region
-            assert state.data_rate >= made.region.lowest(state.dwell)
-            assert 1 <= state.nb_trans <= 15 and 1 <= state.rx1_delay_s <= 15
-            assert made.region.usable(state.rx2_hz)
-            assert len(made.mac.state(made.now_ms)) <= 256
-            if made.region.fixed:
-                assert 902000000 <= sent.frequency_hz <= 928000000
-            else:
-                assert made.region.usable(sent.frequency_hz)
-            if n % 10 == 9:
-                made.sleep()
-                del made.mac.downlinks[:]
-
-
 def test_counts_stop_at_255():
     made = Rig()
     for _ in range(300):

@@ -19,7 +19,9 @@ from node.link.lorawan.mac import Mac
 RADIO_DBM = (-9, 22)
 
 
-class _Aes:
+class Aes:
+    """What the MAC is given."""
+
     def __init__(self, key: bytes) -> None:
         self._cipher = Cipher(algorithms.AES(bytes(key)), modes.ECB())
 
@@ -60,7 +62,7 @@ class MacOnAir:
 
     def boot(self) -> None:
         self.mac = Mac(
-            self.region, self.identity, _Aes, self.random.randbytes, self.now_ms, stored=self.stored, awake=self.awake
+            self.region, self.identity, Aes, self.random.randbytes, self.now_ms, stored=self.stored, awake=self.awake
         )
 
     def sleep(self, seconds: float) -> None:
