@@ -9,6 +9,9 @@ Rules are those of NOR flash: programming only clears bits, erasing sets a whole
 or some bits of a byte done; a cut erase leaves part of the sector, or any mixture of old, set and (because chips
 programme before they erase) cleared bits.
 
+What else a workload does, and what must be known of it at a cut, it notes with mark(): a frame put on the air, what
+RTC memory holds. With at_marks power fails at each of these moments too, not only in flash operations.
+
 Devices are never reused across a cut. One that has had its run is dead: late calls to it change nothing and return
 -EIO instead of raising, because what calls late is a clean-up nobody would see fail; they are counted.
 """
@@ -71,13 +74,49 @@ class Flash:
         self._alive = False
 
 
+class PowerCut(BaseException):
+    """Power is gone. No Exception: no handler of the code under test may take it for a fault it can live with."""
+
+
+class Fragile(Flash):
+    """Flash for a run that is cut while it goes on: operation number `fuse` from now, 0 the next one, is left torn in
+    one of the ways there are and raises PowerCut. Where it lies goes on with Fragile(old.image, ...).
+    """
+
+    def __init__(self, image: bytes, chance: random.Random) -> None:
+        super().__init__(image)
+        self._chance = chance
+        self.fuse: int | None = None
+
+    def erase(self, sector: int) -> int | None:
+        self._burn(("erase", sector))
+        return super().erase(sector)
+
+    def program(self, offset: int, data: bytes) -> int | None:
+        self._burn(("program", offset, bytes(data)))
+        return super().program(offset, data)
+
+    def _burn(self, event: tuple[Any, ...]) -> None:
+        if self.fuse is None or not self._alive:
+            return
+        self.fuse -= 1
+        if self.fuse < 0:
+            start, states = _outcomes(self.image, event, self._chance, False)
+            _how, state = self._chance.choice(states)
+            self.image[start : start + len(state)] = state
+            self.kill()
+            raise PowerCut
+
+
 @dataclass(frozen=True)
 class Cut:
-    """Flash as a power cut left it. marks: what the workload had noted by then. where: for messages."""
+    """Flash as a power cut left it. marks: what the workload had noted by then. where: for messages. at_mark: between
+    two operations on flash."""
 
     image: bytes
     marks: tuple[Any, ...]
     where: str
+    at_mark: bool = False
 
 
 @dataclass
@@ -100,7 +139,9 @@ def record(image: bytes, workload: Workload) -> tuple[Flash, Any]:
     return flash, result
 
 
-def cuts(image: bytes, events: list[tuple[Any, ...]], thorough: bool = True, seed: int = 1) -> Iterator[Cut]:
+def cuts(
+    image: bytes, events: list[tuple[Any, ...]], thorough: bool = True, seed: int = 1, at_marks: bool = False
+) -> Iterator[Cut]:
     """Every cut of a recorded run that began on `image`; fewer ways of tearing when not thorough."""
     chance = random.Random(seed)
     now = bytearray(image)
@@ -108,6 +149,8 @@ def cuts(image: bytes, events: list[tuple[Any, ...]], thorough: bool = True, see
     for number, event in enumerate(events):
         if event[0] == "mark":
             marks.append(event[1])
+            if at_marks:
+                yield Cut(bytes(now), tuple(marks), f"after mark {len(marks)}", True)
             continue
         start, states = _outcomes(now, event, chance, thorough)
         for how, state in states:
@@ -125,8 +168,16 @@ def survey(
     workload: Workload,
     recover: Callable[[Flash, Cut], Any],
     judge: Callable[[Flash, Cut, Any], None] | None = None,
+    *,
+    thorough: bool = True,
+    at_marks: bool = False,
+    every: int = 1,
+    judge_every: int = 1,
+    enough: Callable[[str], bool] | None = None,
 ) -> Report:
-    """Cut `workload` everywhere, run `recover` on each image, and judge the recovery's own cuts with `judge`.
+    """Cut `workload` everywhere, run `recover` on each image, and judge the recovery's own cuts with `judge`, those of
+    each judge_every-th recovery. every: only each so many-th cut, for a run that has not the time for all. enough: the
+    survey is over with the first failure of which it says yes.
 
     recover(flash, cut) is the start after a reset: it asserts on what it finds and may write; what it returns goes to
     judge(flash, cut_of_the_recovery, returned). An AssertionError or OSError in either is a failure, and any
@@ -136,7 +187,11 @@ def survey(
     healthy, _ = record(image, workload)
     if healthy.overprogrammed:
         report.failures.append(f"the run itself programs {healthy.overprogrammed} bits without an erase")
-    for cut in cuts(image, healthy.events):
+    for number, cut in enumerate(cuts(image, healthy.events, thorough, at_marks=at_marks)):
+        if enough is not None and report.failures and enough(report.failures[-1]):
+            break
+        if number % every:
+            continue
         report.cuts += 1
         flash = Flash(cut.image)
         try:
@@ -146,9 +201,9 @@ def survey(
             report.failures.append(f"{cut.where}: {error}")
             continue
         flash.kill()
-        if judge is None:
+        if judge is None or (report.cuts - report.double_cuts) % judge_every:
             continue
-        for again in cuts(cut.image, flash.events, thorough=False):
+        for again in cuts(cut.image, flash.events, thorough=False, at_marks=at_marks):
             report.cuts += 1
             report.double_cuts += 1
             try:

@@ -9,6 +9,7 @@ from network import Network
 from judder.virtual.lorawan import commands as mac
 from judder.virtual.lorawan.air import Emission, Tuning
 from judder.virtual.lorawan.airtime import airtime_us
+from judder.virtual.lorawan.frames import UP, DataFrame
 from judder.virtual.lorawan.regions import Channel
 
 
@@ -55,6 +56,32 @@ def test_no_frame_has_to_be_heard_to_be_judged() -> None:
     say(device)
     assert network.data() == []
     assert network.rules() == ["channel"]
+
+
+def test_windows_of_a_frame_in_which_power_went() -> None:
+    """Their owner knows nothing of them; of those of a frame that was over it does."""
+    network, device = joined()
+    say(device)
+    session = network.server.devices[eui(1)].session
+    assert session is not None
+
+    def begin(fcnt: int) -> None:
+        frame = DataFrame(UP, session.dev_addr, fcnt, adr=True, port=1, payload=b"x")
+        phy = frame.build(session.nwk_s_key, session.app_s_key)
+        start_us = device.clock.now_us
+        end_us = start_us + airtime_us(len(phy), 7, 125_000)
+        device.air.transmit(Emission(device.station, start_us, end_us, Tuning(868_100_000, 7, 125_000), 10.0, phy))
+
+    for fcnt, off in ((10, True), (20, False)):
+        begin(fcnt)
+        if off:
+            device.clock.become("off")
+            device.clock.power_on()
+            device.clock.become("going")
+        device.sleep(0.5)
+        begin(fcnt + 1)
+        device.sleep(60)
+        assert ("windows" in network.rules()) is not off, network.rules()
 
 
 def test_power_over_the_limit() -> None:

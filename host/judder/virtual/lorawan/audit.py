@@ -72,6 +72,8 @@ class Audit:
         self._records: dict[bytes, _Record] = {}
         self._radios: dict[Station, Radio] = {}
         self._sent: dict[bytes, _Sent] = {}
+        self._begun: dict[Emission, int] = {}  # the sender's power_ons then
+        air.on_start.append(self._began)
         air.on_emission.append(self._ended)
         air.on_heard.append(self._heard)
 
@@ -113,6 +115,11 @@ class Audit:
             if taken:
                 radio.answered(emission.end_us)
 
+    def _began(self, emission: Emission) -> None:
+        station = emission.sender
+        if isinstance(station, Station) and station.clock is not None:
+            self._begun[emission] = station.power_ons
+
     def _ended(self, emission: Emission) -> None:
         station = emission.sender
         if not isinstance(station, Station) or station.clock is None:
@@ -120,6 +127,12 @@ class Audit:
         radio = self._radios.setdefault(station, Radio(self._plan))
         self._forgive(station, radio)
         name, found = self._judge(station, radio, emission)
+        if self._begun.pop(emission, station.power_ons) != station.power_ons:
+            # Power went while it was sending: there were no windows, and what it said may come again.
+            radio.closed_us = 0
+            for record in self._records.values():
+                if record.station is station:
+                    record.power_ons = -1
         self.violations += [Violation(emission.end_us, name, rule, detail) for rule, detail in found]
 
     def _forgive(self, station: Station, radio: Radio) -> None:
