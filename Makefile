@@ -18,7 +18,16 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench vectors generate size clean
+.PHONY: help setup demo test check bench vectors soak generate size clean
+
+# What holds our code against vectors and programs of others, or random input of which `make test` has a little: found
+# by what the files say. Those of tests/both run on MicroPython too. What goes on for long is a soak.
+FULL = $(shell grep -rl JUDDER_FULL tests --include='test_*.py')
+SOAK = $(filter-out tests/both/% tests/host/%,$(FULL)) $(foreach word,soak powercut lorawan_fuzz,$(foreach file,$(FULL),$(if $(findstring $(word),$(file)),$(file))))
+HOLD = vectors/|_v1[.]json|appendix_a|lora-rs|CALCULATOR|import (npm_packages|tshark)
+VECTORS = $(filter-out $(SOAK),$(shell grep -rlE '$(HOLD)' tests/both tests/host --include='test_*.py') $(filter tests/host/% tests/both/%,$(FULL)))
+ON_MICROPYTHON = $(foreach runtime,wheel i386,$(patsubst tests/both/%,'tests/both/test_on_micropython.py::test_same_file_on_micropython[%-$(runtime)]',$(filter tests/both/%,$(VECTORS))))
+LONG := JUDDER_FULL=1 $(BIN)/python -m pytest --timeout=3600 -q
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -61,8 +70,11 @@ check: $(STAMP)  ## ruff and mypy only
 bench: $(STAMP) build/micropython32/.tried  ## ratios, instruction counts, bytes and turns
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; echo; done
 
-vectors: $(STAMP)  ## frozen wire vectors and fuzzing, the full count
-	@JUDDER_FULL=1 $(BIN)/python -m pytest -q tests/both tests/host -k 'vector or fuzz or cbor or settings or record' $(ARGS)
+vectors: $(STAMP) build/micropython32/.tried build/npm/.tried  ## vectors and programs of others, the full count (lora-packet, tshark)
+	@$(LONG) -s $(sort $(VECTORS)) $(ON_MICROPYTHON) $(ARGS)
+
+soak: $(STAMP) build/micropython32/.tried  ## mutated frames, power cuts, sensors: the full count, an hour or so
+	@$(LONG) -rP -n 2 --dist worksteal $(sort $(SOAK)) $(ARGS)
 
 generate: $(STAMP) build/npm/.tried  ## host/integrations and docs/wire.md from the contract; after every change to it
 	@$(BIN)/python -m judder.integrate build/npm/node_modules/terser/bin/terser
