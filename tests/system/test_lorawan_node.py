@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lorawan_world import World
+from lorawan_world import DEV_EUI, World
 
 from judder.device import boards, images
 from judder.virtual.lorawan.audit import describe
@@ -121,9 +121,16 @@ def test_a_radio_that_is_not_there_is_said_and_the_node_measures_on(world: Make)
 def test_asked_for_a_hello_it_says_how_the_radio_does(world: Make) -> None:
     it = world()
     it.wait(lambda: it.of("reading"))
+    good = it.server.build(DEV_EUI, port=schema.COMMAND + 1, payload=b"x")
+    bit_off, short, anothers = good[:-1] + bytes((good[-1] ^ 1,)), good[:9], good[:1] + bytes(4) + good[5:]
+    for phy in (bit_off, short, anothers):
+        it.server.inject(DEV_EUI, phy)
+    before = len(it.ups)
+    it.wait(lambda: len(it.ups) >= before + 4)
     it.command("request", schema.REQUESTS.index("hello"))
     it.wait(lambda: len(it.of("hello")) >= 2)
     hello = it.of("hello")[-1]
     assert hello.joins == 1 and hello.uplinks >= 2
     assert hello.downlinks >= 1
+    assert hello.downlinks_refused == 3
     assert -100 <= hello.rssi_dbm <= -70

@@ -70,6 +70,7 @@ class Lorawan(Link):
         self._told_joins = session.joins
         self._proofs_before = session.joins + session.downs
         self._join_failures_before = session.join_failures
+        self._refused_before = sum(session.refused)
         # How long callers stay away between two steps, and when this one was left.
         self._away_ms = 0
         self._left_ms = None
@@ -82,7 +83,7 @@ class Lorawan(Link):
 
     @property
     def refused(self) -> int:
-        return self._refused + sum(self._mac.session.refused)
+        return self._refused + sum(self._mac.session.refused) - self._refused_before
 
     @property
     def proofs(self) -> int:
