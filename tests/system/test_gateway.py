@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from tests.certificates import make
 from tests.host.tracking import hello, reading
 from tests.system.daemon import program
 from tests.system.gateway_process import GatewayProcess, wait_for
@@ -132,6 +134,22 @@ def test_a_broker_with_passwords_and_one_that_is_killed(tmp_path: Path) -> None:
     # Its broker ended with it.
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_broker_with_tls(tmp_path: Path) -> None:
+    port = free_port()
+    certificate, key, authority = make(tmp_path, "broker.test")
+    (tmp_path / "ca.pem").write_text(ssl.DER_cert_to_PEM_cert(authority))
+    source = f'[[source]]\ntype = "broker"\nport = {port}\ncert_file = "{certificate.name}"\nkey_file = "{key.name}"\n'
+    with GatewayProcess(tmp_path, source + FILES).start() as gateway:
+        node = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        node.tls_set(str(tmp_path / "ca.pem"))
+        node.connect("127.0.0.1", port)
+        node.loop_start()
+        publish(node, reading(1))
+        node.loop_stop()
+        wait_for(lambda: len(gateway.ndjson()) == 1, "a reading")
+        assert gateway.stop() == 0
 
 
 def test_what_cannot_begin(tmp_path: Path) -> None:

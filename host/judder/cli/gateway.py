@@ -12,11 +12,13 @@ import click
 
 from judder.cli import gateway_given as given
 from judder.cli.gateway_poison import poison
+from judder.errors import JudderError
 from judder.gateway import config as configuration
 from judder.gateway.config import Config
 from judder.gateway.log import Log
 from judder.gateway.notify import Notifier
 from judder.gateway.service import serve
+from judder.gateway.threads import Openers
 
 
 @click.group(invoke_without_command=True)
@@ -44,7 +46,7 @@ def command(context: click.Context, path: Path | None, data: Path | None, as_jso
         _say(config, as_json)
         return
     log = Log(sys.stderr, as_json=as_json, level=config.log_level)
-    serve(config, log, notifier=Notifier(os.environ), open_port=_open_port)
+    serve(config, log, notifier=Notifier(os.environ), openers=Openers(_open_port, _open_frames))
 
 
 command.add_command(poison)
@@ -84,6 +86,16 @@ def _short(value: Any) -> str:
 
 
 def _open_port(port: str) -> Any:
-    from judder.device import ports
-
+    try:
+        from judder.device import ports
+    except ModuleNotFoundError as error:
+        raise JudderError(f"a serial port needs the package '{error.name}': pip install 'judder[bench]'") from error
     return ports.open_port(port)
+
+
+def _open_frames(path: Path) -> Any:
+    try:
+        from judder.virtual.lorawan.sessions import Sessions
+    except ModuleNotFoundError as error:
+        raise JudderError(f"session keys need the package '{error.name}': pip install 'judder[sim]'") from error
+    return Sessions.load(path).open

@@ -115,7 +115,7 @@ class _Key:
 
     def path(self, text: str) -> Path:
         # What is handed to us to read lies beside gateway.toml, what we make lies with the data.
-        handed = self.name.endswith("_file") or self.name in ("certificate", "key")
+        handed = self.name.endswith("_file")
         written = self.field.metadata.get("written", self.places.written and not handed)
         return (self.places.data if written else self.places.here) / Path(text).expanduser()
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from judder.gateway import poison
 from judder.gateway.bounds import Keeper, Limits
@@ -16,7 +15,7 @@ from judder.gateway.log import Log
 from judder.gateway.metrics import Metrics
 from judder.gateway.source import Source
 from judder.gateway.spool import Spool, SpoolDamaged, SpoolError
-from judder.gateway.threads import SinkThread, SourceThread, Stop
+from judder.gateway.threads import Openers, SinkThread, SourceThread, Stop
 from judder.sink import Sink
 
 RETRY_MAX_S = 60.0
@@ -44,10 +43,6 @@ class Plan:
     grace_s: float = 10.0
 
 
-def _no_ports(port: str) -> Any:
-    raise NotImplementedError(port)
-
-
 class Gateway:
     """start(), then round() now and then until stopping, then stop(). Raises what Spool raises when it is made."""
 
@@ -56,7 +51,7 @@ class Gateway:
         plan: Plan,
         *,
         log: Log,
-        open_port: Callable[[str], Any] = _no_ports,
+        openers: Openers | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,7 +100,7 @@ class Gateway:
                     stop=self._asked,
                     log=log,
                     metrics=self.metrics,
-                    open_port=open_port,
+                    openers=openers or Openers(),
                     wait_when_full=plan.wait_when_full,
                 )
                 for name, source in plan.sources.items()

@@ -15,12 +15,13 @@ from judder.gateway.health import HealthServer
 from judder.gateway.log import Log
 from judder.gateway.notify import Notifier
 from judder.gateway.pipeline import Gateway
+from judder.gateway.threads import Openers
 
 _ROUND_S = 1.0
 _STATUS_EVERY = 30  # rounds
 
 
-def serve(config: Config, log: Log, *, notifier: Notifier, open_port: Callable[[str], Any]) -> dict[str, Any]:
+def serve(config: Config, log: Log, *, notifier: Notifier, openers: Openers) -> dict[str, Any]:
     """Runs until SIGTERM or SIGINT; a second one ends the process at once, which loses nothing either.
 
     Returns the last report (judder.gateway.status). To be called from the main thread. Raises InputError for what
@@ -28,7 +29,7 @@ def serve(config: Config, log: Log, *, notifier: Notifier, open_port: Callable[[
     """
     for warning in config.warnings:
         log.warning("config", warning)
-    gateway = Gateway(config.plan, log=log, open_port=open_port)
+    gateway = Gateway(config.plan, log=log, openers=openers)
     try:
         health = _health(config, gateway)
     except BaseException:

@@ -7,9 +7,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from judder.errors import JudderError
+from judder.errors import InputError, JudderError
 from judder.gateway.bounds import Keeper
 from judder.gateway.delivery import Delivery
 from judder.gateway.intake import Arrival, Intake
@@ -35,6 +37,22 @@ class Stop:
         self.event.set()
 
 
+def _no_ports(port: str) -> Any:
+    raise InputError(f"port: {port}: there is nothing here that opens ports")
+
+
+def _no_frames(path: Path) -> Any:
+    raise InputError(f"sessions: {path}: there is nothing here that opens frames")
+
+
+@dataclass(slots=True)
+class Openers:
+    """What sources need of parts of Judder that the gateway knows nothing of. See Desk."""
+
+    port: Callable[[str], Any] = _no_ports
+    frames: Callable[[Path], Any] = _no_frames
+
+
 class SourceThread(threading.Thread):
     """Runs one source until the gateway stops, starting it again with growing pauses. It is the source's Desk.
 
@@ -52,13 +70,14 @@ class SourceThread(threading.Thread):
         stop: Stop,
         log: Log,
         metrics: Metrics,
-        open_port: Callable[[str], Any],
+        openers: Openers,
         wait_when_full: bool = False,
     ) -> None:
         super().__init__(name=f"source {origin}", daemon=True)
         self.origin = origin
         self.identity = spool.identity
-        self.open_port = open_port
+        self.open_port = openers.port
+        self.open_frames = openers.frames
         self.up = False
         self.last_error = ""
         self._source = source

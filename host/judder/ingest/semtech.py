@@ -23,6 +23,7 @@ _VERSIONS = (1, 2)
 _PUSH_DATA = 0
 # Without frames: PUSH_ACK, PULL_DATA, PULL_RESP, PULL_ACK, TX_ACK.
 _OTHERS = (1, 2, 3, 4, 5)
+_ACKS = {_PUSH_DATA: 1, 2: 4}  # PULL_DATA -> PULL_ACK
 _DAMAGED = -1  # "stat": the frame's CRC was wrong
 
 # MType, the upper three bits of a frame (L2 1.0.4 section 4.2.1).
@@ -67,6 +68,13 @@ def datagram(data: bytes, *, received_at: float) -> list[Frame]:
     if len(data) < 12:
         raise InputError(f"a PUSH_DATA of {len(data)} bytes is cut off")
     return frames(envelope.load(data[12:]), received_at=received_at, gateway=data[4:12].hex())
+
+
+def answer(data: bytes) -> bytes | None:
+    """What a server answers to a datagram of a gateway, None where it answers nothing: PUSH_ACK, PULL_ACK."""
+    if len(data) < 12 or data[0] not in _VERSIONS or data[3] not in _ACKS:
+        return None
+    return bytes((data[0], data[1], data[2], _ACKS[data[3]]))
 
 
 def frames(body: Mapping[str, Any], *, received_at: float, gateway: str | None = None) -> list[Frame]:

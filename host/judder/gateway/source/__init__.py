@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from judder.errors import InputError
 from judder.gateway.intake import Arrival
+from judder.ingest.semtech import OpenFrame
 
 
 class Stopped(Exception):
@@ -21,11 +23,13 @@ class Stopped(Exception):
 
 class Desk(Protocol):
     """What a source is handed: the way in. origin: its name. identity: of this gateway, different for any other.
-    open_port: opens a serial port, a pyserial object."""
+    open_port: opens a serial port, a pyserial object. open_frames: a file of session keys -> what opens LoRaWAN frames.
+    """
 
     origin: str
     identity: str
     open_port: Callable[[str], Any]
+    open_frames: Callable[[Path], OpenFrame]
 
     @property
     def stopping(self) -> bool: ...
@@ -75,6 +79,7 @@ _MODULES = {
     "tts": ("judder.gateway.source.mqtt", "TTS"),
     "file": ("judder.gateway.source.file", "PLUGIN"),
     "console": ("judder.gateway.source.console", "PLUGIN"),
+    "semtech": ("judder.gateway.source.semtech", "PLUGIN"),
 }
 
 

@@ -23,15 +23,15 @@ _PORT, _TLS_PORT = 1883, 8883
 @dataclass(slots=True, kw_only=True)
 class BrokerOptions:
     """host: address to listen at; nodes reach it at another than 127.0.0.1 only. port: 0: 1883 (with TLS 8883), or any
-    other that is free where that is taken. users: name -> password; needed where others may reach it. certificate, key:
-    PEM files, for TLS. kind: "mosquitto" or "amqtt"; by default whichever is installed. topics: what is taken from it.
-    folder: where mosquitto keeps what waits."""
+    other that is free where that is taken. users: name -> password; needed where others may reach it. cert_file,
+    key_file: PEM, for TLS. kind: "mosquitto" or "amqtt"; by default whichever is installed. topics: what is taken from
+    it. folder: where mosquitto keeps what waits."""
 
     host: str = "127.0.0.1"
     port: int = 0
     users: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"secret": True})
-    certificate: Path | None = None
-    key: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     kind: str = ""
     topics: tuple[str, ...] = topics.OWN
     folder: Path = field(default=Path("broker"), metadata={"written": True})
@@ -39,8 +39,8 @@ class BrokerOptions:
     def __post_init__(self) -> None:
         if self.kind not in ("", "mosquitto", "amqtt"):
             raise InputError(f"kind: {self.kind!r:.40} is not mosquitto or amqtt")
-        if (self.certificate is None) != (self.key is None):
-            raise InputError("certificate, key: these two go together")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise InputError("cert_file, key_file: these two go together")
         for name, password in self.users.items():
             if not name or ":" in name or not name.isprintable() or not password:
                 raise InputError(f"users: {name!r:.40}: a name without colon, and a password, are expected")
@@ -51,7 +51,7 @@ class BrokerOptions:
 class BrokerSource:
     def __init__(self, options: BrokerOptions) -> None:
         self._options = options
-        self._port = options.port or (_TLS_PORT if options.certificate else _PORT)
+        self._port = options.port or (_TLS_PORT if options.cert_file else _PORT)
         try:
             kind = self._broker(self._port, options.users).kind
         except DeviceError as error:
@@ -62,7 +62,7 @@ class BrokerSource:
 
     def where(self) -> str:
         options = self._options
-        scheme = "mqtts" if options.certificate else "mqtt"
+        scheme = "mqtts" if options.cert_file else "mqtt"
         return f"{scheme}://{options.host}:{self._port}{' or another port' if not options.port else ''}"
 
     def run(self, desk: Desk) -> None:
@@ -77,7 +77,7 @@ class BrokerSource:
                 desk.note(
                     "amqtt forgets what is under way when the gateway stops; with mosquitto nothing is lost", "warning"
                 )
-            MqttSource(mine, _pinned(self._options.certificate), lambda: _alive(own)).run(desk)
+            MqttSource(mine, _pinned(self._options.cert_file), lambda: _alive(own)).run(desk)
         finally:
             own.stop()
 
@@ -92,7 +92,7 @@ class BrokerSource:
 
     def _broker(self, port: int, users: Mapping[str, str]) -> broker.Broker:
         options = self._options
-        tls = (options.certificate, options.key) if options.certificate and options.key else None
+        tls = (options.cert_file, options.key_file) if options.cert_file and options.key_file else None
         kind = options.kind or None
         return broker.Broker(kind, host=options.host, port=port, tls=tls, folder=options.folder, users=users)
 
@@ -112,7 +112,7 @@ def _pinned(certificate: Path | None) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=certificate)
     except (OSError, ValueError) as error:
-        raise InputError(f"certificate: cannot use {certificate}: {error}") from error
+        raise InputError(f"cert_file: cannot use {certificate}: {error}") from error
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

@@ -26,7 +26,7 @@ _PORT, _TLS_PORT = 1883, 8883
 @dataclass(slots=True, kw_only=True)
 class MqttOptions:
     """host, port: of the broker; port 0: 1883, with TLS 8883. user, password: none by default. tls: with the system's
-    authorities, or those in ca_file; certificate and key: of this client. topics: what to subscribe to. client_id: by
+    authorities, or those in ca_file; cert_file, key_file: of this client. topics: what to subscribe to. client_id: by
     which the broker keeps what comes while the gateway is away; by default one that no other gateway has."""
 
     host: str = "127.0.0.1"
@@ -35,8 +35,8 @@ class MqttOptions:
     password: str = secret()
     tls: bool = False
     ca_file: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     topics: tuple[str, ...] = topics.OWN
     client_id: str = ""
 
@@ -50,9 +50,9 @@ class MqttOptions:
         for topic in self.topics:
             if not topic or len(topic) > 65535 or "\0" in topic:
                 raise InputError(f"topics: {topic!r:.40} is none")
-        self.tls = self.tls or self.ca_file is not None or self.certificate is not None
-        if (self.certificate is None) != (self.key is None):
-            raise InputError("certificate, key: these two go together")
+        self.tls = self.tls or self.ca_file is not None or self.cert_file is not None
+        if (self.cert_file is None) != (self.key_file is None):
+            raise InputError("cert_file, key_file: these two go together")
         if self.password and not self.user:
             raise InputError("user: a password needs one")
 
@@ -148,10 +148,10 @@ def _context(options: MqttOptions) -> ssl.SSLContext | None:
         return None
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
-        if options.certificate is not None:
-            context.load_cert_chain(options.certificate, options.key)
+        if options.cert_file is not None:
+            context.load_cert_chain(options.cert_file, options.key_file)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise InputError(f"ca_file, certificate, key: cannot be used: {error}") from error
+        raise InputError(f"ca_file, cert_file, key_file: cannot be used: {error}") from error
     return context
 
 
