@@ -175,6 +175,14 @@ def test_down_and_back() -> None:
     assert len(points(web)) == 1
 
 
+def test_no_number_and_no_node_are_left_out() -> None:
+    with HttpServer() as web, open_sink(web) as sink:
+        sink.write([sinks.reading(1, node="", snr_db=float("nan"), rssi_dbm=float("-inf"))])
+    (point,) = points(web)
+    assert not {"uplink_snr_db", "uplink_rssi_dbm"} & point["fields"].keys() and point["fields"]["sequence"] == 1
+    assert point["tags"] == {}
+
+
 def test_a_time_nobody_believes_is_poison() -> None:
     lost = sinks.hello(problems=("clock-behind",))
     lost.heard_at = None

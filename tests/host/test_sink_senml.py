@@ -132,6 +132,14 @@ def test_no_time_is_poison() -> None:
                 sink.write([bad])
 
 
+def test_no_node_is_poison_and_no_number_is_left_out() -> None:
+    with HttpServer() as web, open_sink(web) as sink:
+        with pytest.raises(Poisoned, match="names no node"):
+            sink.write([sinks.reading(1, node="")])
+        sink.write([sinks.reading(1, snr_db=float("nan"), rssi_dbm=float("-inf"))])
+    assert not [record for record in posted(web) if "uplink" in record["n"]]
+
+
 def test_either_a_server_or_a_file(tmp_path: Path) -> None:
     for options in ({}, {"url": "http://x", "path": tmp_path}):
         with pytest.raises(InputError, match="url or path"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import math
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ def _escaped(text: str, special: str) -> str:
 def _sayable(value: Any, type_: str) -> bool:
     if type_ == rows.TIME:
         return rows.moment(value) is not None
+    if type_ == columns.FLOAT64 and value is not None and not math.isfinite(value):
+        return False  # line protocol has no word for it
     return type_ != columns.BINARY and value is not None and value != [] and value != ()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,12 @@ class SenmlSink(BaseSink):
 
 
 def pack(observation: Observation) -> list[dict[str, Any]]:
-    """The records of one observation; base name and time in the first. Raises InputError without a time."""
+    """The records of one observation; base name and time in the first. Raises InputError without a time or a node."""
     at = observation.at
     if at is None or rows.moment(at) is None or at < _ABSOLUTE_S:
         raise InputError("no clock can be believed, and SenML needs a time")
+    if not observation.node:
+        raise InputError("its carrier names no node, and SenML needs a name")
     found = [_entry(name, value, type_) for name, value, type_ in _values(observation)]
     # EUI-64s are written in lower case (RFC 9039 section 4.1); "_" begins a component (section 3.2).
     return [{"bn": f"urn:dev:mac:{observation.node}_", "bt": round(at, 6), **found[0]}, *found[1:]]
@@ -113,7 +116,9 @@ def _values(observation: Observation) -> Iterable[tuple[str, Any, str]]:
     for value, (name, type_) in zip(rows.flat(observation), rows.COLUMNS[kind], strict=True):
         if name in rows.NAMES and name not in _LINK:
             continue
-        if value is None or value in ([], ()) or name in ("extra", "unit") or type_ == columns.BINARY:
+        if value is None or value in ([], ()) or (type_ == columns.FLOAT64 and not math.isfinite(value)):
+            continue
+        if name in ("extra", "unit") or type_ == columns.BINARY:
             continue
         if name in ("value", "limit"):
             name += ending
