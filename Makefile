@@ -18,12 +18,12 @@ ARGS ?=
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench vectors soak generate size clean
+.PHONY: help setup demo test check bench vectors soak generate size spark clean
 
 # What holds our code against vectors and programs of others, or random input of which `make test` has a little: found
 # by what the files say. Those of tests/both run on MicroPython too. What goes on for long is a soak.
 FULL = $(shell grep -rl JUDDER_FULL tests --include='test_*.py')
-SOAK = $(filter-out tests/both/% tests/host/%,$(FULL)) $(foreach word,soak powercut lorawan_fuzz,$(foreach file,$(FULL),$(if $(findstring $(word),$(file)),$(file))))
+SOAK = $(filter-out tests/both/% tests/host/%,$(FULL)) $(foreach word,soak powercut _fuzz decode_fast,$(foreach file,$(FULL),$(if $(findstring $(word),$(file)),$(file))))
 HOLD = vectors/|_v1[.]json|appendix_a|lora-rs|CALCULATOR|import (npm_packages|tshark)
 VECTORS = $(filter-out $(SOAK),$(shell grep -rlE '$(HOLD)' tests/both tests/host --include='test_*.py') $(filter tests/host/% tests/both/%,$(FULL)))
 ON_MICROPYTHON = $(foreach runtime,wheel i386,$(patsubst tests/both/%,'tests/both/test_on_micropython.py::test_same_file_on_micropython[%-$(runtime)]',$(filter tests/both/%,$(VECTORS))))
@@ -81,6 +81,9 @@ generate: $(STAMP) build/npm/.tried  ## host/integrations and docs/wire.md from 
 
 size: $(STAMP)  ## images of a board with the size of every module (BOARD=...)
 	@$(BIN)/judder build --board $(BOARD)
+
+spark: $(STAMP)  ## pyspark into .venv (500 MB), for tests/host/test_spark_backfill.py and its bench
+	@$(PIP) install --quiet --editable '.[spark]'
 
 clean:  ## remove build/ (keeps .venv)
 	rm -rf build
