@@ -57,8 +57,19 @@ def refused(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([*bad.columns, reasons], names=[*bad.schema.names, ERROR])
 
 
+def check(raw: dict[str, str], kind: str) -> None:
+    """raw: name -> Spark's type of each column. SystemExit where there is no payload, or names would stand twice."""
+    from judder.decode.batch import batch_schema
+
+    if raw.get(PAYLOAD) != "binary":
+        sys.exit(f"RAW has no column '{PAYLOAD}' of bytes, but {', '.join(f'{name} ({raw[name]})' for name in raw)}")
+    twice = sorted((set(raw) - {PAYLOAD}) & {ERROR, *batch_schema(kind).names})
+    if twice:
+        sys.exit(f"RAW has columns named as those of a {kind}: {', '.join(twice)}; rename them first")
+
+
 def schema_of(raw: object, kind: str) -> object:
-    """Spark schema of what decoder(kind) gives. raw: the DataFrame. SystemExit where names would stand twice."""
+    """Spark schema of what decoder(kind) gives. raw: the DataFrame."""
     from pyspark.sql import types as t
 
     from judder.decode.batch import batch_schema
@@ -74,9 +85,6 @@ def schema_of(raw: object, kind: str) -> object:
     }
     carried = [field for field in raw.schema.fields if field.name != PAYLOAD]
     made = [t.StructField(field.name, types[field.type]) for field in batch_schema(kind)]
-    twice = sorted({field.name for field in carried} & {ERROR, *(field.name for field in made)})
-    if twice:
-        sys.exit(f"RAW has columns named as those of a {kind}: {', '.join(twice)}; rename them first")
     return t.StructType([*carried, *made, t.StructField(ERROR, t.StringType())])
 
 
@@ -103,11 +111,10 @@ def run(spark: object, raw_path: str, out: str, kinds: list[str], mode: str) -> 
     from pyspark.sql import types as t
 
     raw = spark.read.parquet(raw_path)
-    if dict(raw.dtypes).get(PAYLOAD) != "binary":
-        sys.exit(f"{raw_path} has no column '{PAYLOAD}' of bytes, but {', '.join(raw.columns)}")
-    schemas = {kind: schema_of(raw, kind) for kind in kinds}  # before anything is written
-    for kind, schema in schemas.items():
-        records = raw.mapInArrow(decoder(kind), schema)
+    for kind in kinds:  # before anything is written
+        check(dict(raw.dtypes), kind)
+    for kind in kinds:
+        records = raw.mapInArrow(decoder(kind), schema_of(raw, kind))
         records.where(records.kind == kind).drop(ERROR).write.mode(mode).parquet(f"{out}/{kind}")
     bad = t.StructType([*raw.schema.fields, t.StructField(ERROR, t.StringType())])
     raw.mapInArrow(refused, bad).write.mode(mode).parquet(f"{out}/bad")
