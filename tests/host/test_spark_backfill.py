@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,21 @@ def test_kinds_are_those_there_are() -> None:
     assert set(load().KINDS) == set(columns.COLUMNS)
 
 
+@pytest.mark.parametrize(
+    ("raw_columns", "said"),
+    [
+        ({"node": "string"}, "RAW has no column 'payload' of bytes, but node (string)"),
+        ({"payload": "string"}, "RAW has no column 'payload' of bytes, but payload (string)"),
+        ({"payload": "binary", "sequence": "int", "kind": "string"}, "named as those of a reading: kind, sequence;"),
+        ({"payload": "binary", "error": "string"}, "named as those of a reading: error;"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_it_begins(raw_columns: dict[str, str], said: str) -> None:
+    load().check({"payload": "binary", "node": "string", "received_at": "double"}, "unknown")
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        load().check(raw_columns, "reading")
+
+
 # --- with Spark
 
 needs_spark = pytest.mark.skipif(bool(MISSING), reason=f"without {' and '.join(MISSING)}")
@@ -119,16 +135,3 @@ def test_a_job_gives_what_one_process_gives(tmp_path: Path) -> None:
     assert [str(error.error) for error in errors] == bad.column("error").to_pylist()
     assert bad.column("payload").equals(table.take([error.row for error in errors]).column("payload"))
     assert bad.num_rows == int(counts["bad"]) > 0
-
-
-@needs_spark
-@pytest.mark.skipif(
-    not os.environ.get("JUDDER_FULL"), reason="another start of Spark; with JUDDER_FULL=1 (make vectors)"
-)
-@pytest.mark.timeout(600)
-def test_a_job_that_cannot_be_done_says_why_in_a_line(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"payload": ["text"], "sequence": [1]}), tmp_path / "text.parquet")
-    done = job(tmp_path / "text.parquet", tmp_path / "out")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("has no column 'payload' of bytes, but payload, sequence")
-    assert not (tmp_path / "out").exists()
