@@ -16,16 +16,17 @@ _PATIENCE_S = 30
 
 
 class Listener:
-    """Keeps what comes on the topics, oldest first. say() publishes as somebody else would."""
+    """Keeps what comes on the topics, oldest first. say() publishes as somebody else would.
 
-    def __init__(self, broker: Broker, topics: Sequence[str] = ("#",), user: str = "", password: str = "") -> None:
+    session: a name by which the broker keeps for it what comes while it is away.
+    """
+
+    def __init__(self, broker: Broker, topics: Sequence[str] = ("#",), session: str = "") -> None:
         self._messages: list[mqtt.MQTTMessage] = []
         self._changed = threading.Condition()
         self._ready = threading.Event()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=session, clean_session=not session)
         self._client.reconnect_delay_set(1, 1)
-        if user:
-            self._client.username_pw_set(user, password)
         self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics])
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._on_message

@@ -51,6 +51,9 @@ class HostAtBroker:
 
         self.listener.wait(fed)
 
+    def ask_for_rebirth(self) -> None:
+        self.listener.say("spBv1.0/Judder/NCMD/gw", spb_host.rebirth_command(), qos=0)
+
     def __enter__(self) -> "HostAtBroker":
         return self
 
@@ -75,7 +78,7 @@ def test_births_data_rebirth_and_death(broker: Broker, tmp_path: Path) -> None:
             # All of it was taken by the broker when write() returned, QoS 0 or not.
             at.until(lambda: len(at.host.verbs) >= 301)
             assert at.host.verbs == ["NBIRTH", "DBIRTH", *["DDATA"] * 299]
-            at.listener.say("spBv1.0/Judder/NCMD/gw", spb_host.rebirth_command(), qos=0)
+            at.ask_for_rebirth()
             at.until(lambda: at.host.births == 2 and at.host.devices[sinks.NODE].alive)
             sink.write(readings(300, 1))
         at.until(lambda: at.host.verbs[-1] == "NDEATH")
@@ -93,7 +96,7 @@ def test_broker_killed_and_back(broker: Broker, tmp_path: Path) -> None:
         with HostAtBroker(broker) as at:
             sink.write(readings(2, 2))
             # The edge node may have been back before this host was.
-            at.listener.say("spBv1.0/Judder/NCMD/gw", spb_host.rebirth_command(), qos=0)
+            at.ask_for_rebirth()
             at.until(lambda: at.host.devices.get(sinks.NODE, spb_host.Device()).tags.get(VELOCITY) == 0.03)
             assert at.host.bdseqs[-1] >= 1
 
