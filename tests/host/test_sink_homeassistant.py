@@ -133,6 +133,15 @@ def test_a_node_without_a_clock_to_believe_is_heard_now(clock: Clock) -> None:
     assert topics(presence(clock).news([lost]))[1:] == [AVAILABLE, f"judder-ha/{sinks.NODE}/hello"]
 
 
+def test_a_time_no_calendar_has_is_now_and_holds_up_nothing(clock: Clock) -> None:
+    role = presence(clock, expire_after_s=0)
+    for never in (float("nan"), 1e20):
+        odd = sinks.observed()
+        odd.measured_at = never
+        assert STATUS in topics(role.news([odd]))
+    assert STATUS in topics(role.news([sinks.observed(received_at=sinks.T0 + 10)]))
+
+
 def test_will_and_farewell(clock: Clock) -> None:
     role = presence(clock)
     gone = Message(GATEWAY, b"offline", retain=True)

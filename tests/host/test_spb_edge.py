@@ -297,11 +297,12 @@ def test_takes_and_refuses() -> None:
     sink = SparkplugSink(SparkplugOptions(edge_node="gw"))
     assert [o.record.kind for o in sinks.one_of_each() if sink.takes(o)] == ["reading", "alarm", "hello", "spectrum"]
     assert not sink.takes(sinks.observed(node=""))
-    never = sinks.observed()
-    never.measured_at = 1e20
-    with pytest.raises(Poisoned) as caught:
-        sink.write([sinks.observed(), never])
-    assert caught.value.index == 1
+    for name, value in (("measured_at", 1e20), ("heard_at", float("nan"))):
+        never = sinks.observed()
+        setattr(never, name, value)
+        with pytest.raises(Poisoned) as caught:
+            sink.write([sinks.observed(), never])
+        assert caught.value.index == 1
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,8 @@ class Presence(Role):
 
     def _at(self, observation: Observation) -> float:
         """Where no clock can be believed it was now."""
-        return self._clock() if observation.at is None else observation.at
+        at = observation.at
+        return self._clock() if at is None or rows.moment(at) is None else at
 
     def _holds(self, at: float) -> bool:
         return not self._expire_after_s or at > self._clock() - self._expire_after_s

@@ -250,13 +250,13 @@ class Publisher:
         try:
             for message in messages:
                 info = client.publish(message.topic, message.payload, message.qos, message.retain)
-                if message.qos:
-                    waiting.append((message.topic, info))
-            for topic, info in waiting:
+                waiting.append((message, info))
+            for message, info in waiting:
+                # One with QoS 0 counts as published when it is on its way.
                 self._wait(client, info.wait_for_publish, info.is_published)
                 if info.mid in self._refused:
-                    raise SinkDown(f"{self.shown} refuses {topic}: {self._refused[info.mid]}")
-            if len(waiting) < len(messages):
+                    raise SinkDown(f"{self.shown} refuses {message.topic}: {self._refused[info.mid]}")
+            if any(not message.qos for message in messages):
                 self._fence(client)
         except (ValueError, RuntimeError) as error:  # paho's words for a connection that is gone
             self._drop()
@@ -274,7 +274,7 @@ class Publisher:
         self._wait(client, answered.wait, answered.is_set)
 
     def _wait(self, client: paho.Client, wait: Callable[[float], object], done: Callable[[], bool]) -> None:
-        """In steps, for a lost connection answers nothing."""
+        """For one message, so that many take as long as they take. In steps, for a lost connection answers nothing."""
         for _ in range(max(1, round(self._options.timeout_s / _STEP_S))):
             wait(_STEP_S)
             if done():

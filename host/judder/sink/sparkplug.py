@@ -113,8 +113,9 @@ class SparkplugSink(BaseSink):
 
     def write(self, batch: Sequence[Observation]) -> None:
         for index, observation in enumerate(batch):
-            if observation.at is not None and rows.moment(observation.at) is None:
-                raise Poisoned(index, f"no calendar has its time, {observation.at!r}")
+            for at in (observation.at, observation.heard_at):
+                if at is not None and rows.moment(at) is None:
+                    raise Poisoned(index, f"no calendar has its time, {at!r}")
         self._publisher.send(lambda: self._edge.data(batch))
 
     def close(self) -> None:
