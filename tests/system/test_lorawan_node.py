@@ -106,16 +106,24 @@ def test_us915_at_its_slowest_gets_the_essential_through(world: Make) -> None:
     assert (alarm.metric, alarm.alarm_level) == ("acceleration_rms", "warning") and alarm.value > alarm.limit
 
 
-def test_a_radio_that_is_not_there_is_said_and_the_node_measures_on(world: Make) -> None:
+def test_a_radio_that_is_not_there_is_said_counted_and_the_node_measures_on(world: Make) -> None:
     it = world(mode="continuous", interval_s=5)
+    it.wait(lambda: it.of("hello"))
+    wiring = it.node.wiring
+    spi, driven = dict(wiring.spi), dict(wiring.driven)
     it.node.power_cut()
-    it.node.wiring.spi = {pins: chip for pins, chip in it.node.wiring.spi.items() if chip is not it.radio}
-    it.node.wiring.driven.clear()
+    wiring.spi = {pins: chip for pins, chip in spi.items() if chip is not it.radio}
+    wiring.driven.clear()
     it.lines.clear()
     it.node.restart()
     it.wait(lambda: any("SX1262" in line for line in it.lines))
     assert it.wait(lambda: [one for one in it.console if one.kind == "hello"])
     assert not any("Traceback" in line for line in it.lines)
+    # It is back, without a restart.
+    wiring.spi.update(spi)
+    wiring.driven.update(driven)
+    it.command("request", schema.REQUESTS.index("hello"))
+    assert it.wait(lambda: [hello for hello in it.of("hello") if hello.link_failures])
 
 
 def test_asked_for_a_hello_it_says_how_the_radio_does(world: Make) -> None:
