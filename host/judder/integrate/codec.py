@@ -52,7 +52,7 @@ def _how(field: layout.Field) -> str:
         names = [f"{name}:{unit}:{divisor}" for _number, name, unit, divisor in schema.METRICS]
         return ",".join(["m", *names])
     letter = {
-        layout.VERSION: "z" if field.zero_is_none else "v",
+        layout.VERSION: "v0" if field.zero_is_none else "v",
         layout.WORD: "w",
         layout.FLAGS: "g",
         layout.STATE: "s",

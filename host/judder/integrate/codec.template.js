@@ -5,7 +5,7 @@
 var judder = (function () {
   // KINDS: kind -> name|row|row. Row: name[.parts];range[;how[;type]]. Parts: axes xyz, each a row of its own; f, v:
   // frequency and velocity of a line; b: a band. Range: low,high; n: unsigned in n bytes. How: a divisor; v: version;
-  // z: version, 0 for none; wWORD,WORD: one of; gWORD,WORD: flags; sWORD,WORD: state, and its flags;
+  // v0: version, 0 for none; wWORD,WORD: one of; gWORD,WORD: flags; sWORD,WORD: state, and its flags;
   // m,NAME:UNIT:DIVISOR: metric; d: in the unit of the metric. Type: CBOR's major type where it is no integer; the range
   // is then of its size.
   var KINDS = {
@@ -155,7 +155,7 @@ var judder = (function () {
 
     // Puts the item just read, or null, in the place of its row into the record.
     function put(name, part, range, how, wanted, v) {
-      var code = how[0], words = how.slice(1).split(','), all, value, i;
+      var code = how[0], words = how > '9' && how.slice(1).split(','), all, value, i;
       if (v !== null) {
         if (type > 1 ? type != wanted : wanted) fail(name + ODD, from);
         within(name, wanted > 2 ? entries.length : wanted ? v.length / 2 : v, range, from);
@@ -171,7 +171,7 @@ var judder = (function () {
           });
         }
         if (code === 'w') v = words[v] || 'unknown (' + v + ')';
-        if (code === 'v' || code === 'z') v = v || code < 'w' ? [(v / 1e4) | 0, ((v / 100) | 0) % 100, v % 100].join('.') : null;
+        if (code === 'v') v = v || !words[0] ? [(v / 1e4) | 0, ((v / 100) | 0) % 100, v % 100].join('.') : null;
         if (code === 'd') v /= divisor;
         if (how > 0) v /= how;
       }

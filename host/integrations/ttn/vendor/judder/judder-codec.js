@@ -5,13 +5,13 @@
 var judder = (function () {
   // KINDS: kind -> name|row|row. Row: name[.parts];range[;how[;type]]. Parts: axes xyz, each a row of its own; f, v:
   // frequency and velocity of a line; b: a band. Range: low,high; n: unsigned in n bytes. How: a divisor; v: version;
-  // z: version, 0 for none; wWORD,WORD: one of; gWORD,WORD: flags; sWORD,WORD: state, and its flags;
+  // v0: version, 0 for none; wWORD,WORD: one of; gWORD,WORD: flags; sWORD,WORD: state, and its flags;
   // m,NAME:UNIT:DIVISOR: metric; d: in the unit of the metric. Type: CBOR's major type where it is no integer; the range
   // is then of its size.
   var KINDS = {
     0: 'hello|firmware;4;v|micropython;4;v|board;2|' +
     'reset_cause;1;wunknown,power-on,hard reset,watchdog,deep sleep,soft reset|uptime_s;4|battery_mv;2|' +
-    'queue_depth;4|dropped;4|settings_crc;4|tls_library;4;z|' +
+    'queue_depth;4|dropped;4|settings_crc;4|tls_library;4;v0|' +
     'flags;2;gsynthetic signal,not provisioned,clock not set,sensor fault,safe mode,radio fault|' +
     'vibration_sensor;1;wnone,synthetic,iis3dwb,adxl345,adxl355,lis2dw12,lis3dh,mpu6050|' +
     'temperature_sensor;1;wnone,synthetic,tmp117,ds18b20,max31865|link;1;wserial,wifi,lorawan|boots;4|' +
@@ -186,7 +186,7 @@ var judder = (function () {
 
     // Puts the item just read, or null, in the place of its row into the record.
     function put(name, part, range, how, wanted, v) {
-      var code = how[0], words = how.slice(1).split(','), all, value, i;
+      var code = how[0], words = how > '9' && how.slice(1).split(','), all, value, i;
       if (v !== null) {
         if (type > 1 ? type != wanted : wanted) fail(name + ODD, from);
         within(name, wanted > 2 ? entries.length : wanted ? v.length / 2 : v, range, from);
@@ -202,7 +202,7 @@ var judder = (function () {
           });
         }
         if (code === 'w') v = words[v] || 'unknown (' + v + ')';
-        if (code === 'v' || code === 'z') v = v || code < 'w' ? [(v / 1e4) | 0, ((v / 100) | 0) % 100, v % 100].join('.') : null;
+        if (code === 'v') v = v || !words[0] ? [(v / 1e4) | 0, ((v / 100) | 0) % 100, v % 100].join('.') : null;
         if (code === 'd') v /= divisor;
         if (how > 0) v /= how;
       }
