@@ -135,3 +135,13 @@ def test_a_job_gives_what_one_process_gives(tmp_path: Path) -> None:
     assert [str(error.error) for error in errors] == bad.column("error").to_pylist()
     assert bad.column("payload").equals(table.take([error.row for error in errors]).column("payload"))
     assert bad.num_rows == int(counts["bad"]) > 0
+
+
+@needs_spark
+def test_without_java_the_error_says_so(tmp_path: Path) -> None:
+    environment = {**os.environ, "JAVA_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, str(SCRIPT), str(tmp_path), str(tmp_path / "out"), "--master", "local[1]"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=150)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Spark does not start")
+    assert "is there a Java, 17 or newer?" in done.stderr.splitlines()[-1]

@@ -129,19 +129,26 @@ def main() -> None:
     parser.add_argument("--master", help="as 'local[4]': no cluster, four threads on this computer")
     parser.add_argument("--overwrite", action="store_true", help="replace folders of an earlier run")
     given = parser.parse_args()
+    kinds = list(dict.fromkeys(given.kind or ["reading"]))
+    try:
+        from pyspark.errors import PySparkException
+    except ImportError as error:
+        sys.exit(f"pyspark is missing ({error}): pip install 'judder[spark]'")
     try:
         spark = session(given.master)
-    except ImportError as error:
-        sys.exit(f"pyspark is missing ({error}): pip install 'judder[spark]', and Java 17 or newer")
-    from pyspark.errors import PySparkException
-
-    try:
-        rows = run(spark, given.raw, given.out, given.kind or ["reading"], "overwrite" if given.overwrite else "error")
     except PySparkException as error:
-        sys.exit(f"{str(error).splitlines()[0]} (--overwrite replaces what is there)")
+        sys.exit(f"Spark does not start ({first_line(error)}); is there a Java, 17 or newer?")
+    try:
+        rows = run(spark, given.raw, given.out, kinds, "overwrite" if given.overwrite else "error")
+    except PySparkException as error:
+        sys.exit(f"{first_line(error)} (--overwrite replaces what is there)")
     finally:
         spark.stop()
     print(", ".join(f"{name}: {count}" for name, count in rows.items()))
+
+
+def first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 if __name__ == "__main__":
