@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.host import sinks
+from tests.host.test_sinks_page import block
 from tests.system import daemon
 from tests.system.postgres import Postgres
 
@@ -141,6 +142,13 @@ def test_numbers_no_calendar_or_decimal_has(db: Postgres) -> None:
         sink.write([odd])
     ((received_at, snr, rssi),) = db.run("SELECT received_at, uplink_snr_db, uplink_rssi_dbm FROM judder_reading")
     assert received_at is None and math.isnan(snr) and rssi == -math.inf
+
+
+def test_the_query_of_the_page(db: Postgres) -> None:
+    now = datetime.now(UTC).timestamp()
+    with open_sink(db) as sink:
+        sink.write([sinks.reading(n, received_at=now + n) for n in range(3)])
+    assert [(row[0], row[3]) for row in db.run(block("postgres:", "sql"))] == [(sinks.NODE, "B")]
 
 
 # --- refused

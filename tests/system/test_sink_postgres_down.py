@@ -175,11 +175,10 @@ def test_a_wrong_password_is_said_and_the_right_one_never(db: Postgres) -> None:
         "host all postgres 127.0.0.1/32 trust\nhost all writer 127.0.0.1/32 scram-sha-256\n"
     )
     db.run("SELECT pg_reload_conf()")
-    with_it = db.dsn().replace("postgres@", "writer:S3CRET@")
-    for options in ({"dsn": with_it}, {"dsn": db.dsn(user="writer"), "password": "S3CRET"}):
-        with open_sink(db, **options) as sink:
-            sink.write([sinks.reading(1)])
-            assert "S3CRET" not in repr(PostgresOptions(**options))
+    options = {"dsn": db.dsn(user="writer"), "password": "S3CRET"}
+    with open_sink(db, **options) as sink:
+        sink.write([sinks.reading(1)])
+        assert "S3CRET" not in repr(PostgresOptions(**options))
     wrong = open_sink(db, dsn=db.dsn(user="writer"), password="WR0NG")
     with pytest.raises(SinkDown, match="password authentication failed") as caught:
         wrong.write([sinks.reading(1)])
@@ -189,8 +188,11 @@ def test_a_wrong_password_is_said_and_the_right_one_never(db: Postgres) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"dsn": "postgresql://u:S3CRET@[::1/plant"}, "^dsn: an address"),
-        ({"dsn": "hostname=x password=S3CRET"}, "^dsn: an address"),
+        ({"dsn": "postgresql://u@[::1/plant"}, "^dsn: an address"),
+        ({"dsn": "hostname=x"}, "^dsn: an address is .*hostname"),
+        ({"dsn": "postgresql://u:S3CRET@db/plant"}, "^dsn: a password in it"),
+        ({"dsn": "postgresql://u@db/plant?password=S3CRET"}, "^dsn: a password in it"),
+        ({"dsn": "host=x password = S3CRET"}, "^dsn: a password in it"),
         ({"db_schema": "Plant; DROP"}, "^db_schema: "),
         ({"timeout_s": 0}, "^timeout_s: "),
     ],

@@ -1,6 +1,7 @@
 """The Prometheus sink and Debian's Prometheus: its linter, and a server that fetches."""
 
 import json
+import re
 import subprocess
 import time
 import urllib.parse
@@ -10,6 +11,7 @@ from typing import Any
 
 from tests.host import sinks
 from tests.host.test_sink_prometheus import Shown
+from tests.host.test_sinks_page import block, section
 from tests.system import daemon
 
 from judder.ingest.broker import free_port
@@ -71,3 +73,16 @@ def test_prometheus_fetches_and_forgets(tmp_path: Path) -> None:
     finally:
         server.stop()
         shown.sink.close()
+
+
+def test_the_rules_of_the_page_are_rules(tmp_path: Path) -> None:
+    promtool = daemon.program("promtool", "/usr/bin")
+    rules = tmp_path / "rules.yml"
+    rules.write_text(block("prometheus:", "yaml"))
+    done = subprocess.run([promtool, "check", "rules", str(rules)], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0 and "2 rules found" in done.stdout, done.stdout + done.stderr
+    shown = Shown()
+    shown.sink.write(sinks.one_of_each())
+    names = {name for name, _labels, _value in shown.all()}
+    shown.sink.close()
+    assert set(re.findall(r"judder_\w+", section("prometheus:"))) <= names

@@ -23,17 +23,18 @@ from judder.sink.base import BaseSink
 if TYPE_CHECKING:
     from judder.sink.postgres_server import Server
 
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|\b(ssl)?password\s*=", re.I)
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 @dataclass(slots=True, kw_only=True)
 class PostgresOptions(SinkOptions):
     """dsn: where to, as libpq takes it: "postgresql://judder@db.example/plant" or "host=... dbname=..."; what it leaves
-    out comes from PGHOST and its like, passwords also from ~/.pgpass. password: in its place. db_schema: of the tables;
-    empty: the role's own search path. migrate: make and extend the tables; false where the role may not. timeout_s: for
-    connecting, and for one batch."""
+    out comes from PGHOST and its like. password: or that of PGPASSWORD or ~/.pgpass; not in dsn, which is shown.
+    db_schema: of the tables; empty: the role's own search path. migrate: make and extend the tables; false where the
+    role may not. timeout_s: for connecting, and for one batch."""
 
-    dsn: str = secret()
+    dsn: str = ""
     password: str = secret()
     db_schema: str = ""
     migrate: bool = True
@@ -42,6 +43,8 @@ class PostgresOptions(SinkOptions):
 
     def __post_init__(self) -> None:
         SinkOptions.__post_init__(self)
+        if _PASSWORD.search(self.dsn):
+            raise InputError("dsn: a password in it would end up in logs; password is a key of its own")
         if self.db_schema and not _SCHEMA.fullmatch(self.db_schema):
             raise InputError(
                 f"db_schema: {self.db_schema!r} is none; lower-case letters, digits and _ are expected, as judder"

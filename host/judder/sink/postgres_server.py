@@ -50,9 +50,10 @@ class Server:
         try:
             said = usual | conninfo.conninfo_to_dict(dsn) | {"client_encoding": "utf8"}
             self._conninfo = conninfo.make_conninfo(**said | ({"password": password} if password else {}))
-        except psycopg.Error:
-            # Its words repeat the dsn, which may hold a password.
-            raise InputError("dsn: an address is expected, as postgresql://judder@db.example/plant") from None
+        except psycopg.Error as error:
+            raise InputError(
+                f"dsn: an address is expected, as postgresql://judder@db.example/plant ({_words(error)})"
+            ) from error
         self.shown = f"PostgreSQL at {said.get('host') or os.environ.get('PGHOST') or 'this computer'}"
         self._schema = db_schema
         self._timeout_s = timeout_s
