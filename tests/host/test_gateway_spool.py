@@ -1,5 +1,6 @@
 """The spool: what is stored is there after a restart, in order; who owns it; full disks; damaged files; poison."""
 
+import contextlib
 import math
 import sqlite3
 import subprocess
@@ -180,6 +181,9 @@ def test_damage_found_while_it_runs(tmp_path: Path) -> None:
     for one in made:
         one.broken = False
     spool.close()
+    # The next start has to look at the whole file.
+    with contextlib.closing(sqlite3.connect(tmp_path / "spool.db")) as db:
+        assert db.execute("SELECT count(*) FROM about WHERE name = 'closed'").fetchone() == (0,)
 
 
 def test_a_spool_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

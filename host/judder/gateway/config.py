@@ -168,6 +168,8 @@ def load(path: Path | None, *, environ: Mapping[str, str], data: Path | None = N
         found.warnings.append(f"[service]: health: others may read {service.health}, there is no password")
     if path is not None and found.secrets and _others_read(path):
         found.warnings.append(f"others may read {path}, with {', '.join(found.secrets)} in it: chmod 600 {path}")
+    if path is None and Path("gateway.toml").exists():
+        found.warnings.append("there is a gateway.toml here; --config gateway.toml makes use of it")
     rules = _rules(nodes)
     limits = Limits(int(spool.max_mb * (1 << 20)), spool.max_age_days * 86400)
     plan = Plan(spool.file, sources, sinks, limits, rules, spool.when_full == "wait", service.grace_s)
@@ -253,11 +255,16 @@ def _sources(table: Mapping[str, Any], places: Places, found: _Found) -> dict[st
 
 def _sinks(table: Mapping[str, Any], places: Places, found: _Found) -> dict[str, Outlet]:
     outlets: dict[str, Outlet] = {}
+    taken: dict[str, str] = {}
     for entry in _entries("sink", table, sink.load, sink.names(), found):
         wait_s = entry.given.get("retry_max_s", RETRY_MAX_S)
         if not isinstance(wait_s, (int, float)) or isinstance(wait_s, bool) or not wait_s >= 1:
             found.problems.append(f"{entry.where}: retry_max_s: a number of at least 1 is expected")
         made = _made(entry, places, ("type", "name", "retry_max_s"), found)
+        options = found.options.get(f"sink {entry.name}", {})
+        for place in filter(None, (options.get("path"), options.get("folder"))):
+            if taken.setdefault(place, entry.name) != entry.name:
+                found.problems.append(f"{entry.where}: {place} is written by {taken[place]} already")
         if made is not None and not found.problems:
             outlets[entry.name] = Outlet(made, float(wait_s))
     return outlets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,12 +119,12 @@ class Gateway:
         return self._asked.event.is_set()
 
     def ask_to_stop(self) -> None:
-        """Also from a signal handler."""
-        self._asked.event.set()
+        """Also from a signal handler. round() sees it."""
+        self._asked.ask()
 
     def round(self, wait_s: float) -> bool:
         """Wait, at most so long, and see to the spool; True when the gateway is to stop."""
-        stopping = self._asked.event.wait(wait_s)
+        stopping = self._asked.wait(wait_s)
         now = self._monotonic()
         if not stopping and now >= self._trim_at:
             self._trim_at = now + _TRIM_EVERY_S
@@ -134,6 +135,8 @@ class Gateway:
                 self._asked.fail(error)
             except SpoolError as error:
                 self.log.seldom("error", "spool", str(error), "trim")
+            except Exception:
+                self.log.seldom("error", "internal", traceback.format_exc(), "round")
         return stopping
 
     def stop(self) -> None:

@@ -21,10 +21,10 @@ _ROUND_S = 1.0
 _STATUS_EVERY = 30  # rounds
 
 
-def serve(config: Config, log: Log, *, notifier: Notifier, openers: Openers) -> dict[str, Any]:
+def serve(config: Config, log: Log, *, notifier: Notifier, openers: Openers) -> None:
     """Runs until SIGTERM or SIGINT; a second one ends the process at once, which loses nothing either.
 
-    Returns the last report (judder.gateway.status). To be called from the main thread. Raises InputError for what
+    To be called from the main thread. Raises InputError for what
     cannot begin (the spool is another gateway's, the health port is taken), SpoolDamaged for a spool that broke.
     """
     for warning in config.warnings:
@@ -43,13 +43,11 @@ def serve(config: Config, log: Log, *, notifier: Notifier, openers: Openers) -> 
             _until_stopped(gateway, log, notifier)
             notifier.stopping()
             log.info("stopping", "stopping: what came in goes to the sinks that take it")
-            last = status.report(gateway)
             gateway.stop()
     finally:
         if health:
             health.stop()
     log.info("stopped", "stopped; what a sink has not got is kept in the spool", spool=str(config.plan.spool))
-    return last
 
 
 def _until_stopped(gateway: Gateway, log: Log, notifier: Notifier) -> None:

@@ -110,6 +110,7 @@ class Spool:
         self._lock = Lock(path)
         self._writing = threading.Lock()  # SQLite has one writer; waiting here is fairer than its busy handler
         self._using = threading.Lock()  # of the quick connection
+        self._damaged = False
         try:
             self._safe, self._quick = spool_file.open_spool(path, log, connect)
             with self._reading() as db:
@@ -271,10 +272,11 @@ class Spool:
             )
 
     def close(self) -> None:
-        """In order, so that the next start need not check the file."""
+        """In order, so that the next start need not check the file; unless it was seen to be damaged."""
         try:
-            with self._changing(self._safe) as db:
-                db.execute("REPLACE INTO about VALUES ('closed', '1')")
+            if not self._damaged:
+                with self._changing(self._safe) as db:
+                    db.execute("REPLACE INTO about VALUES ('closed', '1')")
         except SpoolError:
             pass  # it will be checked
         finally:
@@ -300,7 +302,7 @@ class Spool:
             try:
                 yield self._quick
             except sqlite3.Error as error:
-                raise spool_file.translated(error, self.path) from error
+                raise self._translated(error) from error
 
     @contextmanager
     def _changing(self, db: Any) -> Iterator[Any]:
@@ -322,7 +324,12 @@ class Spool:
                     db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise spool_file.translated(error, self.path) from error
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error) -> SpoolError:
+        found = spool_file.translated(error, self.path)
+        self._damaged = self._damaged or isinstance(found, SpoolDamaged)
+        return found
 
 
 def read_poison(db: Any, where: str = "", limit: int = -1) -> Iterator[tuple[int, float, Aside]]:

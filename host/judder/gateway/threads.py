@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import random
 import threading
 import time
@@ -26,15 +28,28 @@ _FULL_RETRY_S = 5.0
 
 
 class Stop:
-    """Asked to stop; and, where it was for damage, why. Safe for threads."""
+    """Whether the gateway is to stop; and, where it is for damage, why. Safe for threads."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
         self.fatal: JudderError | None = None
+        # A signal handler may interrupt the very code that holds an Event, and then waits for itself; not so with this.
+        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def ask(self) -> None:
+        """Also from a signal handler."""
+        self._asked.put(None)
 
     def fail(self, error: JudderError) -> None:
         self.fatal = self.fatal or error
-        self.event.set()
+        self.ask()
+
+    def wait(self, seconds: float) -> bool:
+        """For the main thread: passes on what was asked for. True when the gateway is to stop."""
+        with contextlib.suppress(queue.Empty):
+            self._asked.get(timeout=seconds)
+            self.event.set()
+        return self.event.is_set()
 
 
 def _no_ports(port: str) -> Any:
