@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,10 +10,14 @@ from types import TracebackType
 from typing import Any
 
 import paho.mqtt.client as mqtt
+import pytest
 
 from judder.ingest.broker import Broker
 
 _PATIENCE_S = 30
+_MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+needs_mosquitto = pytest.mark.skipif(not _MOSQUITTO, reason="mosquitto is not installed")
+BROKERS = ["amqtt", pytest.param("mosquitto", marks=needs_mosquitto)]
 
 
 class Listener:

@@ -1,29 +1,23 @@
 """The Home Assistant sink at real brokers: what is retained, and what a start of Home Assistant brings."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.host import sinks
-from tests.system.listener import Listener
+from tests.system.listener import BROKERS, Listener
 
 from judder.ingest.broker import Broker
 from judder.sink.homeassistant import HomeAssistantOptions, HomeAssistantSink
 
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-KINDS = [
-    "amqtt",
-    pytest.param("mosquitto", marks=pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")),
-]
 CONFIG = f"homeassistant/device/judder_{sinks.NODE}/config"
 STATUS = f"judder-ha/{sinks.NODE}/status"
 GATEWAY = "judder-ha/gateway/g"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     with Broker(request.param) as found:
         yield found

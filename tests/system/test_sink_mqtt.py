@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -15,19 +14,15 @@ import pytest
 from tests import certificates
 from tests.host import sinks
 from tests.system import daemon
-from tests.system.listener import Listener
+from tests.system.listener import BROKERS, Listener, needs_mosquitto
 
 from judder.ingest.broker import Broker, free_port
 from judder.sink import SinkDown
 from judder.sink.mqtt import Message, MqttOptions, Publisher, Role
 from judder.sink.mqtt_json import MqttJsonOptions, MqttJsonSink
 
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-needs_mosquitto = pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")
-KINDS = ["amqtt", pytest.param("mosquitto", marks=needs_mosquitto)]
 
-
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     with Broker(request.param) as found:
         yield found

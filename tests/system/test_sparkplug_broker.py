@@ -1,7 +1,6 @@
 """The Sparkplug sink at real brokers, heard by a host that holds it to the specification."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -11,19 +10,16 @@ from typing import Any
 
 import pytest
 from tests.host import sinks, spb_host
-from tests.system.listener import Listener
+from tests.system.listener import BROKERS, Listener, needs_mosquitto
 
 from judder.ingest.broker import Broker
 from judder.sink import SinkDown
 from judder.sink.sparkplug import SparkplugOptions, SparkplugSink
 
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-needs_mosquitto = pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")
-KINDS = ["amqtt", pytest.param("mosquitto", marks=needs_mosquitto)]
 VELOCITY = "reading/velocity_rms_worst_mm_s"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     with Broker(request.param) as found:
         yield found
