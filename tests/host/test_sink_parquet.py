@@ -233,7 +233,31 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
     assert done.stdout == "" and sequences(tmp_path) == [0, 1]
 
 
-def test_a_full_disk_is_down_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_down_and_leaves_nothing(tmp_path: Path) -> None:
+    """A process of its own whose files may not grow beyond a limit: the write is cut short, then refused."""
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from tests.host import sinks\n"
+        "from judder.sink import SinkDown; from judder.sink.parquet import ParquetOptions, ParquetSink\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "sink = ParquetSink(ParquetOptions(folder=Path(sys.argv[1])))\n"
+        "sink.write([sinks.reading(0)])\n"
+        "free = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "for limit in (1, 3000, 20000):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, free[1]))\n"
+        "    try: sink.write([sinks.reading(1)])\n"
+        "    except SinkDown as error: print(error, flush=True)\n"
+        "    print(len(list(Path(sys.argv[1]).glob('reading/*/*'))), flush=True)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, free)\n"
+        "sink.write([sinks.reading(1)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said = f"cannot write {tmp_path / 'reading' / 'day=2025-11-25'}: File too large"
+    assert done.stdout.splitlines() == [said, "1"] * 3
+    assert sequences(tmp_path) == [0, 1]
+
+
+def test_a_disk_that_does_not_sync_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -243,9 +267,17 @@ def test_a_full_disk_is_down_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
             patch.setattr(durable.os, "fsync", full)
             with pytest.raises(SinkDown, match=r"cannot write .*day=2025-11-25: No space left on device"):
                 writer.write([sinks.reading(1)])
-        assert len(list((tmp_path / "reading" / "day=2025-11-25").iterdir())) == 1
         writer.write([sinks.reading(1)])
     assert sequences(tmp_path) == [0, 1]
+
+
+def test_a_folder_that_cannot_be_made_is_down(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        open_sink(tmp_path / "file" / "lake") as writer,
+        pytest.raises(SinkDown, match=r"cannot write .*: Not a directory"),
+    ):
+        writer.write([sinks.reading(0)])
 
 
 def test_a_broken_file_of_somebody_stops_it_with_its_name(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """The PostgreSQL sink and a server that dies in the middle, fills its disk, is a standby or says nothing any more."""
 
 import os
+import shutil
 import signal
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import certificates
 from tests.host import sinks
 from tests.system.postgres import Postgres
 
@@ -183,6 +187,29 @@ def test_a_wrong_password_is_said_and_the_right_one_never(db: Postgres) -> None:
     with pytest.raises(SinkDown, match="password authentication failed") as caught:
         wrong.write([sinks.reading(1)])
     assert "WR0NG" not in str(caught.value)
+
+
+def test_over_tls_to_a_server_that_is_who_it_says(db: Postgres, tmp_path: Path) -> None:
+    certificate, key, authority = certificates.make(tmp_path, "localhost")
+    for path in (certificate, key):
+        kept = db.folder / "data" / path.name
+        kept.write_bytes(path.read_bytes())
+        kept.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(kept, "postgres", "postgres")
+    (tmp_path / "ca.pem").write_text(ssl.DER_cert_to_PEM_cert(authority))
+    for name, value in (("ssl_cert_file", certificate.name), ("ssl_key_file", key.name), ("ssl", "on")):
+        db.run(f"ALTER SYSTEM SET {name} = '{value}'")
+    db.run("SELECT pg_reload_conf()")
+    address = db.dsn().replace("127.0.0.1", "localhost") + "?sslmode=verify-full&sslrootcert="
+    with open_sink(db, dsn=f"{address}{tmp_path / 'ca.pem'}") as sink:
+        until_taken(sink, [sinks.reading(1)], [])  # the server reads its configuration when it comes to it
+        ((encrypted,),) = db.run(
+            "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'judder'"
+        )
+        assert encrypted
+    with open_sink(db, dsn=address + "system") as sink, pytest.raises(SinkDown, match="certificate"):
+        sink.write([sinks.reading(2)])
 
 
 @pytest.mark.parametrize(
