@@ -53,6 +53,26 @@ def test_everything_goes_in_order_and_the_cursor_with_it(tmp_path: Path) -> None
     way.spool.close()
 
 
+def test_a_sink_is_opened_before_there_is_anything_and_again_until_it_is(tmp_path: Path) -> None:
+    way = Way(tmp_path, Kept())
+    opened: list[float] = []
+
+    def open_() -> None:
+        opened.append(way.clock.now)
+        if len(opened) < 3:
+            raise SinkDown("cannot listen") if len(opened) == 1 else ValueError("a bug")
+
+    way.sink.open = open_  # type: ignore[method-assign]
+    assert way.delivery.step() == 1.0 and way.delivery.state.last_error == "cannot listen"
+    way.clock.now += 1.0
+    assert way.delivery.step() == 2.0 and "a bug" in way.delivery.state.last_error
+    way.clock.now += 2.0
+    assert way.delivery.step() is None and way.delivery.state.down_since is None
+    way.store(1)
+    assert way.drain() is None and len(opened) == 3 and len(way.sink.payloads) == 1
+    way.spool.close()
+
+
 def test_a_fuller_batch_is_waited_for_a_while(tmp_path: Path) -> None:
     way = Way(tmp_path, Kept(batch_size=10, linger_s=2.0))
     way.store(1)

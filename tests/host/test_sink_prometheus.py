@@ -166,6 +166,13 @@ def test_an_address_that_is_taken_is_down_until_it_is_free() -> None:
         pass
 
 
+def test_it_listens_from_open_on(shown: Shown) -> None:
+    assert shown.sink._exporter.port == 0
+    shown.sink.open()
+    shown.sink.open()
+    assert "judder_nodes 0.0" in shown.text()
+
+
 def test_making_one_listens_nowhere() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         PrometheusSink(PrometheusOptions(listen=f"127.0.0.1:{other.getsockname()[1]}")).close()

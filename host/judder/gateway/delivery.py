@@ -69,6 +69,7 @@ class Delivery:
         self._retry_max_s = retry_max_s
         self._jitter = jitter
         self._cursor = spool.cursor(name)
+        self._is_open = False
         self._attempts = 0
         self._retry_at = 0.0
         self._since: float | None = None  # when the batch being waited for began
@@ -83,6 +84,11 @@ class Delivery:
         now = self._clock()
         if now < self._retry_at:
             return self._retry_at - now
+        if not self._is_open:
+            try:
+                self._open()
+            except SinkDown as error:
+                return self._fail(str(error), error.retry_after_s)
         batch, last = self._next_batch()
         if not batch:
             if last == self._cursor:
@@ -109,6 +115,17 @@ class Delivery:
             self._sink.close()
         except Exception as error:
             self._log.warning("sink-close", f"sink {self.name}: {error}", sink=self.name)
+
+    def _open(self) -> None:
+        """Raises SinkDown."""
+        try:
+            self._sink.open()
+        except SinkDown:
+            raise
+        except Exception as error:
+            raise SinkDown(f"internal error: {error!r}") from error
+        self._is_open = True
+        self._succeed()
 
     def _next_batch(self) -> tuple[list[_Pair], int]:
         """(what the sink takes, id of the last uplink that is dealt with by it)."""

@@ -60,6 +60,10 @@ class Sink(Protocol):
     def takes(self, observation: Observation) -> bool:
         """Whether it belongs here: options say which kinds, and duplicates are left out unless they are asked for."""
 
+    def open(self) -> None:
+        """Before the first write, by the same thread: what others come to listens from here on. Most have nothing to
+        do. Raises SinkDown, and is then called again."""
+
     def write(self, batch: Sequence[Observation]) -> None:
         """Take those that takes() let pass, oldest first. Returns when they are safe on the other side, not before.
 

@@ -26,6 +26,9 @@ class BaseSink:
             return False
         return self._duplicates or "duplicate" not in observation.problems
 
+    def open(self) -> None:
+        """Nothing to get ready."""
+
     def close(self) -> None:
         """Nothing to let go of."""
 

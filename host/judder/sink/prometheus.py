@@ -46,7 +46,7 @@ class PrometheusOptions(SinkOptions):
 
 
 class PrometheusSink(BaseSink):
-    """Listens from the first write on. clock: Unix time in seconds."""
+    """clock: Unix time in seconds."""
 
     name = "prometheus"
 
@@ -59,8 +59,11 @@ class PrometheusSink(BaseSink):
         host, port = _address(options.listen)
         self._exporter: Exporter = Exporter(host, port, options.stale_s, options.max_nodes, clock)
 
-    def write(self, batch: Sequence[Observation]) -> None:
+    def open(self) -> None:
         self._exporter.listen()
+
+    def write(self, batch: Sequence[Observation]) -> None:
+        self._exporter.listen()  # for who does not open
         for observation in batch:
             self._exporter.take(observation)
 
