@@ -67,7 +67,7 @@ def test_what_decode_prints_of_servers_events() -> None:
 
 def test_records_of_random_messages() -> None:
     rng = random.Random(10)
-    for _ in range(1500):
+    for _ in range(500):
         data = wire_messages.message(rng)
         try:
             record = decode(data).to_dict()

@@ -33,16 +33,17 @@ def pack(texts: Sequence[str], letters: str) -> tuple[list[str], list[str]]:
 
 def _best(texts: Sequence[str]) -> str | None:
     """The substring whose replacement saves most, None when none saves anything."""
-    times: Counter[str] = Counter()
-    for text in texts:
-        for length in range(2, LONGEST + 1):
-            times.update(text[start : start + length] for start in range(len(text) - length + 1))
     best, most = None, 0
-    for piece, at_most in times.items():
-        if _saved(piece, at_most) > most:  # which counts it also where it overlaps itself
-            saved = _saved(piece, sum(text.count(piece) for text in texts))
-            if saved > most:
-                best, most = piece, saved
+    starts = [(text, start) for text in texts for start in range(len(text))]
+    for length in range(2, LONGEST + 1):
+        times = Counter(text[start : start + length] for text, start in starts if start + length <= len(text))
+        # What is there once is there no more often when it is longer.
+        starts = [(text, start) for text, start in starts if times[text[start : start + length]] > 1]
+        for piece, at_most in times.items():
+            if _saved(piece, at_most) > most:  # which counts it also where it overlaps itself
+                saved = _saved(piece, sum(text.count(piece) for text in texts))
+                if saved > most:
+                    best, most = piece, saved
     return best
 
 
