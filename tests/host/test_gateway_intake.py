@@ -1,9 +1,11 @@
 """The way in: decoded, tracked and stored at once, or not taken at all."""
 
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.host import servers
 from tests.host.gateways import NODE, OTHER, T0, Clock, Disk, Told, arrivals, open_spool, uplink
 from tests.host.tracking import hello, reading
 
@@ -12,7 +14,8 @@ from judder.flow import Poison, Uplink
 from judder.gateway.intake import Arrival, Intake, Rules
 from judder.gateway.metrics import Metrics
 from judder.gateway.spool import Spool, SpoolError
-from judder.ingest.events import Foreign, Presence
+from judder.ingest import topics
+from judder.ingest.events import Event, Foreign, Presence
 
 
 class Way:
@@ -192,3 +195,34 @@ def test_equal_messages_that_were_no_repetition_are_kept(tmp_path: Path) -> None
     other.intake.take("hall", [Arrival(still, 1)])
     assert len(other.words) == 4
     other.spool.close()
+
+
+def test_whatever_comes_is_stored_or_set_aside(tmp_path: Path) -> None:
+    """Damaged payloads and events on every topic: each is accounted for, once."""
+    rng = random.Random(20261125)
+    bodies = [servers.body(vector) for vector in servers.VECTORS] + [reading(n) for n in range(20)] + [hello(1, 1)]
+    places = [f"judder/{NODE}/up", f"judder/{NODE}/status", "application/1/device/70b3d57ed0000001/event/up"]
+    places += ["v3/plant@ttn/devices/pump/up", "judder/nobody/up", "", "x/y"]
+    way = Way(tmp_path)
+    came: list[Arrival] = []
+    for _ in range(3000):
+        body = bytearray(rng.choice(bodies))
+        for _ in range(rng.choice((0, 1, 1, 3))):
+            at = rng.randrange(len(body) + 1)
+            body[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+        came.append(Arrival(received(rng.choice(places), bytes(body))))
+    for first in range(0, len(came), 100):
+        way.intake.take("plant", came[first : first + 100])
+    rows = len(way.spool.read(0, 10_000))
+    others = way.metrics.get("events_total")
+    assert rows + len(way.poison) + others == len(came) and rows > 100 and len(way.poison) > 100 and others > 100
+    assert not way.log.rows("internal")
+    way.spool.close()
+
+
+def received(topic: str, body: bytes) -> Event | Poison:
+    """As a source makes it."""
+    try:
+        return topics.parse(topic, body, received_at=T0)
+    except InputError as error:
+        return Poison(Uplink("", body, T0, "mqtt"), error)

@@ -16,8 +16,8 @@ from judder.ingest.broker import Broker
 
 FULL = bool(os.environ.get("JUDDER_FULL"))
 NODES = [f"70b3d57ed000{n:04x}" for n in range(1, 6)]
-READINGS = 3000 if FULL else 200  # of each node
-KILLS = 60 if FULL else 6
+READINGS = 3000 if FULL else 120  # of each node
+KILLS = 60 if FULL else 4
 SEED = 20261125
 
 
@@ -28,7 +28,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     with Broker("mosquitto", folder=tmp_path / "broker") as broker:
         source = f'[[source]]\ntype = "mqtt"\nname = "plant"\nport = {broker.port}\n'
         with GatewayProcess(tmp_path, source + FILES).start() as gateway:
-            sender = threading.Thread(target=send, args=(broker.port,))
+            sender = threading.Thread(target=send, args=(broker.port, 0.4))
             sender.start()
             for _ in range(KILLS):
                 time.sleep(rng.uniform(0, 1.5))
@@ -56,21 +56,45 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             assert gateway.sqlite("SELECT count(*) FROM poison", "spool.db") == [(0,)]
 
 
+@pytest.mark.timeout(180)
+def test_a_broker_that_is_started_again_meanwhile(tmp_path: Path) -> None:
+    """Both sides connect again by themselves, and both send again what was not acknowledged."""
+    program("mosquitto", "/usr/sbin", "/usr/local/sbin")
+    rng = random.Random(SEED)
+    with Broker("mosquitto", folder=tmp_path / "broker") as broker:
+        source = f'[[source]]\ntype = "mqtt"\nname = "plant"\nport = {broker.port}\n'
+        with GatewayProcess(tmp_path, source + FILES).start() as gateway:
+            sender = threading.Thread(target=send, args=(broker.port, 0.1))
+            sender.start()
+            for _ in range(2):
+                time.sleep(rng.uniform(0.2, 1.0))
+                broker.stop()
+                broker.start()
+            sender.join()
+            expected = {(node, number) for node in NODES for number in range(READINGS)}
+            wait_for(lambda: _readings(gateway) >= expected, "everything downstream")
+            assert gateway.stop() == 0
+            readings = [(row["node"], row["sequence"]) for row in gateway.ndjson() if row["kind"] == "reading"]
+            assert len(readings) == len(set(readings)) == len(expected)
+
+
 def _readings(gateway: GatewayProcess) -> set[tuple[str, int]]:
     return {(row["node"], row["sequence"]) for row in gateway.ndjson() if row["kind"] == "reading"}
 
 
-def send(port: int) -> None:
-    """What five nodes send, each in its order, acknowledged by the broker."""
+def send(port: int, pause_s: float) -> None:
+    """What five nodes send, each in its order, until the broker has acknowledged all of it. pause_s: now and then,
+    so that it takes about as long as what happens meanwhile."""
     node = publisher(port)
+    acknowledged: list[int] = []
+    node.on_publish = lambda _client, _data, mid, *_: acknowledged.append(mid)
     for name in NODES:
-        node.publish(f"judder/{name}/up", hello(60, 1), qos=1).wait_for_publish(60)
+        node.publish(f"judder/{name}/up", hello(60, 1), qos=1)
     for number in range(READINGS):
         for name in NODES:
-            info = node.publish(f"judder/{name}/up", reading(number), qos=1)
+            node.publish(f"judder/{name}/up", reading(number), qos=1)
         if number % 10 == 0:
-            info.wait_for_publish(60)
-            time.sleep(0.02)
-    info.wait_for_publish(60)
+            time.sleep(pause_s)
+    wait_for(lambda: len(acknowledged) >= len(NODES) * (1 + READINGS), "the broker's acknowledgements")
     node.disconnect()
     node.loop_stop()
