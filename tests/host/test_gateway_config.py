@@ -68,6 +68,7 @@ def test_without_a_file_it_works_at_once(tmp_path: Path) -> None:
         ("[service]\ngrace_s = true\n", "[service]: grace_s: a number is expected, not true"),
         ("[service]\nhealth = '9877'\n", "[service]: health: '9877' is no address and port, as 127.0.0.1:9877"),
         ("[spool]\nmax_mb = '1'\n", "[spool]: max_mb: a number is expected, not a text"),
+        ("[spool]\nmax_mb = inf\n", "[spool]: max_mb: a number is expected, not the number inf"),
         ("[spool]\nmax_mb = 0\n", "[spool]: max_mb: 0 is not at least 1"),
         ("[spool]\nwhen_full = 'panic'\n", "[spool]: when_full: 'panic' is not drop-oldest or wait"),
         ("[nodes.names]\nabc = 'x'\n", "[nodes]: names: 'abc' is no EUI-64; 16 hex digits are expected"),

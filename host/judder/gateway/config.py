@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from judder import sink
-from judder.errors import InputError
+from judder.errors import InputError, JudderError
 from judder.flow import node_id
 from judder.gateway import source
 from judder.gateway.bounds import Limits
@@ -319,7 +319,7 @@ def _made(entry: _Entry, places: Places, also: Sequence[str], found: _Found) -> 
     except ConfigError as error:
         found.problems += [f"{entry.where}: {problem}" for problem in error.problems]
         return None
-    except InputError as error:
+    except JudderError as error:
         found.problems.append(f"{entry.where}: {error}")
         return None
     found.options[f"{entry.section} {entry.name}"] = {"type": entry.given["type"], **shown(options)}

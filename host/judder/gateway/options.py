@@ -9,6 +9,7 @@ those systemd hands to a service (systemd.exec(5), LoadCredential=). Texts of a 
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -129,7 +130,7 @@ def _value(hint: Any, value: Any, key: _Key) -> Any:
     if hint is int:
         return _is(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", value)
     if hint is float:
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         return _is(fits, value, "a number", float(value) if fits else None)
     if hint is str:
         return _text(value, key.places)
