@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -22,8 +22,6 @@ def _schema(kind: str) -> pa.Schema:
 
 SCHEMAS = {kind: _schema(kind) for kind in columns.COLUMNS}
 _STRUCTS = {kind: pa.struct(list(found)) for kind, found in SCHEMAS.items()}
-# Kind -> how each value of a row becomes that of its column.
-_TYPES = {kind: [type_ for _name, type_ in found] for kind, found in rows.COLUMNS.items()}
 _KIND_AT = len(rows.ABOUT)
 
 
@@ -46,15 +44,14 @@ def table(kind: str, batch: Sequence[Observation], indexes: Sequence[int]) -> pa
 
 
 def _row(kind: str, observation: Observation) -> tuple[Any, ...]:
-    values = [_value(value, type_) for value, type_ in zip(rows.flat(observation), _TYPES[kind], strict=True)]
+    values = rows.flat(observation, _MADE)
     return (*values[:_KIND_AT], kind, *values[_KIND_AT:])
 
 
-def _value(value: Any, type_: str) -> Any:
-    if value is None:
-        return None
-    if type_ == rows.TIME:
-        return rows.moment(value)
-    if type_ in (columns.TEXT, rows.JSON, rows.UUID):
-        return rows.sayable(str(value))
-    return [rows.sayable(item) for item in value] if type_ == columns.TEXTS else value
+_MADE: dict[str, Callable[[Any], Any]] = {
+    rows.TIME: rows.moment,
+    rows.JSON: rows.sayable,
+    rows.UUID: str,
+    columns.TEXT: rows.sayable,
+    columns.TEXTS: lambda texts: [rows.sayable(text) for text in texts],
+}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,26 +105,30 @@ def _row(index: int, observation: Observation) -> _Row:
     if rows.moment(observation.at) is None:
         raise Poisoned(index, "no clock can be believed, and a row needs a time")
     kind = observation.record.kind
-    values = zip(rows.COLUMNS[kind], rows.flat(observation), strict=True)
-    return kind, {name: _value(value, type_) for (name, type_), value in values}
+    row = rows.flat(observation, _MADE)
+    return kind, dict(zip(_NAMES[kind], row, strict=True))
 
 
-def _value(value: Any, type_: str) -> Any:
-    """As JSON that the server makes the column's type of."""
-    if type_ == rows.TIME:
-        at = rows.moment(value)
-        return None if at is None else at.isoformat()
-    if value is None or isinstance(value, bool):
-        return value
-    if type_ == rows.JSON:
-        return {rows.sayable(name): rows.sayable(str(said)) for name, said in json.loads(value).items()}
-    if type_ == columns.BINARY:
-        return "\\x" + value.hex()
-    if isinstance(value, list | tuple):
-        return [rows.sayable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if isinstance(value, int | float) else rows.sayable(str(value))
+def _time(value: float) -> str | None:
+    at = rows.moment(value)
+    return None if at is None else at.isoformat()
+
+
+def _tags(value: str) -> dict[str, str]:
+    return {rows.sayable(name): rows.sayable(str(said)) for name, said in json.loads(value).items()}
+
+
+# Column type -> what turns its value into JSON that the server makes the type of.
+_MADE: dict[str, Callable[[Any], Any]] = {
+    rows.TIME: _time,
+    rows.JSON: _tags,
+    rows.UUID: str,
+    columns.TEXT: rows.sayable,
+    columns.TEXTS: lambda texts: [rows.sayable(text) for text in texts],
+    columns.BINARY: lambda data: "\\x" + data.hex(),
+    columns.FLOAT64: lambda number: number if math.isfinite(number) else str(number),
+}
+_NAMES = {kind: [name for name, _type in found] for kind, found in rows.COLUMNS.items()}
 
 
 PLUGIN = Plugin(PostgresOptions, PostgresSink)

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,8 +156,12 @@ _OWN = {
 }
 
 
-def flat(observation: Observation) -> tuple[Any, ...]:
-    """Values of the columns of its kind, in their order."""
+def flat(observation: Observation, made: Mapping[str, Callable[[Any], Any]] = {}) -> tuple[Any, ...]:
+    """Values of the columns of its kind, in their order. made: by column type, what turns a value into another."""
     record = observation.record
     own = columns.values(record)
-    return (*(about.get(observation) for about in ABOUT), *(own[i] for i in _OWN[record.kind]))
+    row = (*(about.get(observation) for about in ABOUT), *(own[i] for i in _OWN[record.kind]))
+    if not made:
+        return row
+    makers = [made.get(type_) for _name, type_ in COLUMNS[record.kind]]
+    return tuple(make(value) if make and value is not None else value for make, value in zip(makers, row, strict=True))
