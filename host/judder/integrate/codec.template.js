@@ -52,7 +52,8 @@ var judder = (function () {
   // The record in a payload. forms: a command's settings in the form that encode() takes.
   function decode(bytes, forms) {
     var end = bytes.length, at = 0, items = 0, extra = [], out = {};
-    var high, low, size, type, entries, from, kind, count, first, late, held, divisor, rows, field, name, parts, v, i, j;
+    var high, low, size, type, entries, from, kind, count, first, late, held, divisor, rows, field, name, parts, part;
+    var how, wanted, code, words, value, v, i, j, n;
 
     function hex(from, to) {
       for (var text = ''; from < to; ) text += (bytes[from++] + 256).toString(16).slice(1);
@@ -142,69 +143,17 @@ var judder = (function () {
       return v;
     }
 
-    function state(v, flags) {
-      var zone = v & $ZONE_MASK, level = (v >> $ALARM_SHIFT) & $ALARM_MASK;
-      late = zone > $LAST_ZONE || level > $LAST_LEVEL || (zone && v & $NO_ZONE);
-      out.zone = '$ZONES'[zone - 1] || null;
-      out.alarm_level = $LEVELS[level];
-      out.worst_axis = '$AXES'[((v >> $AXIS_SHIFT) & $AXIS_MASK) - 1] || null;
-      flags.forEach(function (name, i) {
-        out[name] = !!(v & ($FIRST_FLAG << i));
+    // A command's settings by name, as far as they have one.
+    function named() {
+      var all = settings(), found = {};
+      entries.forEach(function (entry) {
+        var known = all[entry[0]] || [0, 0, entry[0], '', ''], value = entry[1];
+        if (entry[2] || entry[3] > 3) fail(name + ODD, from);
+        if (known[3]) value = value ? '(set)' : '(not set)';
+        else if (forms && known[4][0] === 'w') value = known[4].slice(1).split(',')[value] || value;
+        found[known[2]] = value;
       });
-    }
-
-    // Puts the item just read, or null, in the place of its row into the record.
-    function put(name, part, range, how, wanted, v) {
-      var code = how[0], words = how > '9' && how.slice(1).split(','), all, value, i;
-      if (v !== null) {
-        if (type > 1 ? type != wanted : wanted) fail(name + ODD, from);
-        within(name, wanted > 2 ? entries.length : wanted ? v.length / 2 : v, range, from);
-        if (wanted > 2) {
-          v = {};
-          all = settings();
-          entries.forEach(function (entry) {
-            var known = all[entry[0]] || [0, 0, entry[0], '', ''], value = entry[1];
-            if (entry[2] || entry[3] > 3) fail(name + ODD, from);
-            if (known[3]) value = value ? '(set)' : '(not set)';
-            else if (forms && known[4][0] === 'w') value = known[4].slice(1).split(',')[value] || value;
-            v[known[2]] = value;
-          });
-        }
-        if (code === 'w') v = words[v] || 'unknown (' + v + ')';
-        if (code === 'v') v = v || !words[0] ? [(v / 1e4) | 0, ((v / 100) | 0) % 100, v % 100].join('.') : null;
-        if (code === 'd') v /= divisor;
-        if (how > 0) v /= how;
-      }
-      if (code === 's') return state(v, words);
-      if (code === 'm') {
-        value = v === null ? [v, v, 1] : (words[v] || 'metric ' + v + ':raw:1').split(':');
-        v = value[0];
-        out.unit = value[1];
-        divisor = value[2];
-      }
-      if (code === 'g') {
-        value = [];
-        for (i = 0; v >> i; i++) if ((v >> i) & 1) value.push(words[i] || 'bit ' + i);
-        v = value;
-      }
-      value = out[name];
-      if (part === 'f') held = [v];
-      else if (part === 'v' || part === 'b') {
-        value = out[name] = value || [];
-        held.push(v);
-        if (part === 'v') {
-          if (v !== null && held[0] !== null) value.push(held);
-          held = [];
-        } else if (v !== null) {
-          // Nulls count when a band follows.
-          out[name] = value.concat(held);
-          held = [];
-        }
-      } else if (part === ' ') out[name] = v;
-      else {
-        out[name] = value = value || (v === null ? v : { x: null, y: null, z: null });
-        if (value) value[part] = v;
-      }
+      return found;
     }
 
     refuse(end > $MAX_FRAME_BYTES, $MAX_FRAME_BYTES);
@@ -220,15 +169,59 @@ var judder = (function () {
     out.kind = rows[0];
     for (i = 1; i < rows.length; i++) {
       field = rows[i].split(';');
-      name = field[0].split('.');
-      parts = name[1] || ' ';
+      parts = field[0].split('.');
+      name = parts[0];
+      parts = parts[1] || ' ';
+      how = field[2] || '';
+      wanted = field[3];
+      code = how[0];
+      words = how > '9' && how.slice(1).split(',');
       for (j = 0; j < parts.length; j++) {
         from = at;
         v = count-- > 0 ? item(1) : null;
-        if (i < 2 && v === null) fail(name + ': missing', from);
-        put(name[0], parts[j], field[1], field[2] || '', field[3], v);
+        if (v !== null) {
+          if (type > 1 ? type != wanted : wanted) fail(name + ODD, from);
+          within(name, wanted > 2 ? entries.length : wanted ? v.length / 2 : v, field[1], from);
+          if (wanted > 2) v = named();
+          if (code === 'w') v = words[v] || 'unknown (' + v + ')';
+          if (code === 'v') v = v || !words[0] ? [(v / 1e4) | 0, ((v / 100) | 0) % 100, v % 100].join('.') : null;
+          if (code === 'd') v /= divisor;
+          if (how > 0) v /= how;
+        } else if (i < 2) fail(name + ': missing', from);
+        if (code === 'm') {
+          value = v === null ? [v, v, 1] : (words[v] || 'metric ' + v + ':raw:1').split(':');
+          v = value[0];
+          out.unit = value[1];
+          divisor = value[2];
+        }
+        if (code === 'g') {
+          value = [];
+          for (n = 0; v >> n; n++) if ((v >> n) & 1) value.push(words[n] || 'bit ' + n);
+          v = value;
+        }
+        part = parts[j];
+        if (code === 's') {
+          value = v & $ZONE_MASK;
+          n = (v >> $ALARM_SHIFT) & $ALARM_MASK;
+          late = value > $LAST_ZONE || n > $LAST_LEVEL || (value && v & $NO_ZONE);
+          out.zone = '$ZONES'[value - 1] || null;
+          out.alarm_level = $LEVELS[n];
+          out.worst_axis = '$AXES'[((v >> $AXIS_SHIFT) & $AXIS_MASK) - 1] || null;
+          for (n = 0; words[n]; n++) out[words[n]] = !!(v & ($FIRST_FLAG << n));
+        } else if (part === ' ') out[name] = v;
+        else if (part > 'w') {
+          value = out[name] = out[name] || (v === null ? v : { x: null, y: null, z: null });
+          if (value) value[part] = v;
+        } else {
+          value = out[name] = out[name] || [];
+          if (part === 'f') held = v;
+          else if (part === 'b') value.push(v);
+          else if (v !== null && held !== null) value.push([held, v]);
+        }
       }
     }
+    // Bands end with the last that was sent.
+    if (part === 'b') while (value.length && value[value.length - 1] === null) value.pop();
     while (count-- > 0) extra.push(item(1));
     if (at < end) fail('bytes after the end', at);
     if (!rows[1]) {
