@@ -103,7 +103,7 @@ def test_the_audit_finds_nothing(monkeypatch: pytest.MonkeyPatch, region: str, s
     assert [fault for fault in node.chip.faults if "cut short" not in fault] == []
     session = node.server.devices[next(iter(node.server.devices))]
     print(f"\n{region}: {node.cuts} cuts, {node.torn} in flash, {delivered} delivered, {session.joins} joins")
-    assert node.cuts > UPLINKS // 3 and node.torn >= UPLINKS // 50
+    assert node.cuts > UPLINKS // 3 and node.torn > UPLINKS // 50
     assert session.joins <= 6, "one session goes on, whatever happens after it was written"
     for number in range(3):
         # A gateway that still answers what came before the last cut hears nothing meanwhile.
