@@ -46,6 +46,15 @@ def test_a_terser_that_is_not_there(tmp_path: Path) -> None:
         codec.shrink("var a;", tmp_path / "terser")
 
 
+def test_a_codec_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a program in the place of Node that gives back what it gets."""
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda _argv, **how: real(["cat"], **how))
+    assert codec.shrink("var a;", Path("terser")).endswith("\nvar a;")
+    with pytest.raises(InputError, match="8192 are allowed"):
+        codec.shrink("x" * codec.MAX_BYTES, Path("terser"))
+
+
 def test_the_command_says_how_it_is_called() -> None:
     done = subprocess.run([sys.executable, "-m", "judder.integrate"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "make generate" in done.stderr

@@ -155,7 +155,7 @@ def digest(text: str) -> str:
 
 
 def shrink(text: str, terser: Path) -> str:
-    """judder.js. terser: its bin/terser. Raises InputError when it, or Node, is not there or fails."""
+    """judder.js. terser: its bin/terser. Raises InputError where it or Node is missing or fails, or makes too much."""
     options = ["--compress", "ecma=5,passes=3", "--mangle", "--ecma", "5"]
     try:
         done = subprocess.run(
@@ -166,4 +166,9 @@ def shrink(text: str, terser: Path) -> str:
     except subprocess.CalledProcessError as error:
         raise InputError(f"terser failed: {error.stderr.strip()}") from error
     head = f"// Judder's payload codec (TS013, ES5.1), by `make generate` from {digest(text)}. Fields: docs/wire.md\n"
-    return head + done.stdout
+    made = head + done.stdout
+    if len(made.encode()) > MAX_BYTES:
+        raise InputError(
+            f"judder.js has {len(made.encode())} bytes, {MAX_BYTES} are allowed: shorten codec.template.js"
+        )
+    return made
