@@ -271,6 +271,51 @@ def test_a_disk_that_does_not_sync_is_down(tmp_path: Path, monkeypatch: pytest.M
     assert sequences(tmp_path) == [0, 1]
 
 
+def test_putting_together_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_store, "FANOUT", 4)
+    real, left = parquet_store.os.unlink, [2]
+
+    def unlink(path: Path) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(5, "Input/output error")
+        real(path)
+
+    with open_sink(tmp_path) as writer:
+        for n in range(3):
+            writer.write([sinks.reading(n)])
+        with monkeypatch.context() as patch:
+            patch.setattr(parquet_store.os, "unlink", unlink)
+            writer.write([sinks.reading(3)])  # parts 3 and 4 stay beside the whole
+        assert len(files(tmp_path)) == 3 and set(sequences(tmp_path)) == {0, 1, 2, 3}
+        writer.write([sinks.reading(4)])
+        assert files(tmp_path) == [
+            f"reading/day=2025-11-25/{n}.parquet" for n in ("00000001-00000004", "00000005-00000005")
+        ]
+        assert sequences(tmp_path) == [0, 1, 2, 3, 4]
+
+
+def test_a_share_that_cannot_sync_folders_or_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = durable.os.fsync
+
+    def fsync(fd: int) -> None:
+        if Path(f"/proc/self/fd/{fd}").is_dir():
+            raise OSError(22, "Invalid argument")
+        real(fd)
+
+    monkeypatch.setattr(durable.os, "fsync", fsync)
+    with open_sink(tmp_path) as writer:
+        writer.write([sinks.reading(0)])
+    assert sequences(tmp_path) == [0]
+
+    def flock(_fd: int, _how: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(parquet_store.fcntl, "flock", flock)
+    with open_sink(tmp_path) as writer, pytest.raises(SinkDown, match="No locks available"):
+        writer.write([sinks.reading(1)])
+
+
 def test_a_folder_that_cannot_be_made_is_down(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (

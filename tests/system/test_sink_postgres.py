@@ -219,6 +219,19 @@ def test_by_hand_for_a_role_that_may_only_write(db: Postgres) -> None:
     assert db.run("SELECT count(*) FROM judder_reading") == [(1,)]
 
 
+def test_tables_that_cannot_be_made_are_down_not_poison(db: Postgres) -> None:
+    """Whatever the server's reason; this one would blame the values."""
+    db.run(
+        "CREATE FUNCTION never() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;"
+        "CREATE EVENT TRIGGER never ON ddl_command_start EXECUTE FUNCTION never()"
+    )
+    with open_sink(db) as sink:
+        with pytest.raises(SinkDown, match=r"127\.0\.0\.1: not now"):
+            sink.write([sinks.reading(1)])
+        db.run("ALTER EVENT TRIGGER never DISABLE")
+        sink.write([sinks.reading(1)])
+
+
 def test_tables_that_were_changed_are_down_not_poison(db: Postgres) -> None:
     with open_sink(db) as sink:
         sink.write([sinks.reading(1)])

@@ -6,6 +6,7 @@ A file's bytes are safe after its fsync, its name after that of its folder, a fo
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import BinaryIO
 
 
 def sync_folder(folder: Path) -> None:
-    """The names in it."""
+    """The names in it. Shares of other computers have no such call; there it is for them to be safe."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF):
+            raise
     finally:
         os.close(fd)
 
@@ -34,7 +38,10 @@ def make_folder(folder: Path) -> None:
     for made in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(made)  # noqa: PTH102  # what tests of power cuts watch
+    device = folder.stat().st_dev
     for parent in folder.absolute().parents:
+        if parent.stat().st_dev != device:
+            break
         with contextlib.suppress(PermissionError):  # somebody else's, who made what is in it
             sync_folder(parent)
 

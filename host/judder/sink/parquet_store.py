@@ -7,7 +7,6 @@ in two files for that moment, or until the next start after a cut; its id is the
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import re
@@ -73,10 +72,12 @@ class Store:
         except (OSError, pa.ArrowException) as error:
             self._folders.pop(folder, None)
             raise SinkDown(f"cannot write {folder}: {_words(error)}") from error
-        # What was to be kept is kept. Tidying that fails is tried again after the next.
-        with contextlib.suppress(OSError, pa.ArrowException):
+        try:
             self._gather(folder)
             self._finish_a_day(kind)
+        except (OSError, pa.ArrowException):
+            # What was to be kept is kept. The next looks at what there is, and tries again.
+            self._folders.clear()
 
     def close(self) -> None:
         if self._lock >= 0:
@@ -94,6 +95,8 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(lock)
+            if not isinstance(error, BlockingIOError):
+                raise
             raise SinkDown(f"another process writes to {self._root}: give each a folder of its own") from error
         self._lock = lock
         for folder in self._root.glob("*/day=*"):

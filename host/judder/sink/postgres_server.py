@@ -30,15 +30,11 @@ _REFUSALS = ("22", "23", "44", "54", "P0")
 
 # SQLSTATE -> what to do, where the server's words do not say it.
 _ADVICE = {
-    "28000": "look at user in dsn and at pg_hba.conf",
-    "28P01": "look at user and password",
-    "3D000": "make it with createdb",
     "25006": "it is a standby, or set to read only: look at dsn",
     "42501": f"grant it, or let the owner of the tables run the files in {FILES} and set migrate = false",
     "42P01": f"its tables are not there or not ours: run the files in {FILES}, or set migrate = true",
     "42703": f"its tables are not ours or older: run the files in {FILES}, or set migrate = true",
     "53100": "make room on the server",
-    "53300": "raise its max_connections, or close others",
 }
 
 
@@ -65,13 +61,15 @@ class Server:
         refuses the values. Raises SinkDown."""
         kept = self._connection is not None
         deadline = _Deadline(self._timeout_s)
+        writing = False
         try:
             connection = self._connection or self._connect(deadline)
+            writing = True
             with deadline.of(connection), connection.transaction():
                 for statement, parameter in statements:
                     connection.execute(statement, (parameter,))
         except psycopg.Error as error:
-            if (error.sqlstate or "")[:2] in _REFUSALS:
+            if writing and (error.sqlstate or "")[:2] in _REFUSALS:
                 return f"{self.shown} refuses it ({error.sqlstate}): {_words(error)}"
             stale = kept and connection.broken and not deadline.passed
             self.close()
