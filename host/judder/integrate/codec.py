@@ -58,7 +58,8 @@ def _how(field: layout.Field) -> str:
         layout.STATE: "s",
         layout.IN_METRIC: "d",
     }.get(field.how, "")
-    return letter + ",".join(words.STATE_ATTRIBUTES[3:] if field.how == layout.STATE else field.words)
+    flags = words.STATE_ATTRIBUTES[words.STATE_FLAGS_AT :]
+    return letter + ",".join(flags if field.how == layout.STATE else field.words)
 
 
 def rows(name: str) -> str:
