@@ -80,6 +80,7 @@ _MODULES = {
     "file": ("judder.gateway.source.file", "PLUGIN"),
     "console": ("judder.gateway.source.console", "PLUGIN"),
     "semtech": ("judder.gateway.source.semtech", "PLUGIN"),
+    "nats": ("judder.gateway.source.nats", "PLUGIN"),
 }
 
 
