@@ -169,7 +169,7 @@ def test_a_lease_counts_from_before_it_was_asked_for() -> None:
         ({"servers": ("nats://a:x",)}, "is no address"),
         ({"servers": ("nats://gateway:secret@a:4222",)}, "go into user and password"),
         ({"password": "x"}, "user: a password needs one"),
-        ({"certificate": Path("c.pem")}, "these two go together"),
+        ({"cert_file": Path("c.pem")}, "these two go together"),
         ({"group": "a.b"}, "group: 'a.b'"),
         ({"stream": "a b"}, "stream: 'a b'"),
         ({"partitions": 0}, "partitions: 0 is not 1 to 256"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from judder.errors import InputError
 from judder.gateway.intake import Arrival
-from judder.gateway.source import Desk, Plugin, Source
+from judder.gateway.source import Desk, Plugin, Source, tls
 from judder.ingest import topics
 from judder.sink import needs, secret
 
@@ -50,9 +50,7 @@ class MqttOptions:
         for topic in self.topics:
             if not topic or len(topic) > 65535 or "\0" in topic:
                 raise InputError(f"topics: {topic!r:.40} is none")
-        self.tls = self.tls or self.ca_file is not None or self.cert_file is not None
-        if (self.cert_file is None) != (self.key_file is None):
-            raise InputError("cert_file, key_file: these two go together")
+        tls.check(self)
         if self.password and not self.user:
             raise InputError("user: a password needs one")
 
@@ -92,10 +90,10 @@ def _level(key: str, text: str) -> None:
 
 
 class MqttSource:
-    """tls: in place of what the options say. watch: called again and again; what it raises ends run()."""
+    """secure: in place of what the options say. watch: called again and again; what it raises ends run()."""
 
     def __init__(
-        self, options: MqttOptions, tls: ssl.SSLContext | None = None, watch: Callable[[], object] = lambda: None
+        self, options: MqttOptions, secure: ssl.SSLContext | None = None, watch: Callable[[], object] = lambda: None
     ) -> None:
         try:
             from judder.ingest.mqtt import Subscriber
@@ -104,7 +102,7 @@ class MqttSource:
         self._subscriber = Subscriber
         self._options = options
         self._port = options.port or (_TLS_PORT if options.tls else _PORT)
-        self._tls = tls or _context(options)
+        self._tls = secure or tls.context(options)
         self._watch = watch
 
     def where(self) -> str:
@@ -141,18 +139,6 @@ def _collect(subscriber: Subscriber) -> list[Received]:
         batch.append(message)
         message = subscriber.receive(0) if len(batch) < _BATCH else None
     return batch
-
-
-def _context(options: MqttOptions) -> ssl.SSLContext | None:
-    if not options.tls:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-        if options.cert_file is not None:
-            context.load_cert_chain(options.cert_file, options.key_file)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise InputError(f"ca_file, cert_file, key_file: cannot be used: {error}") from error
-    return context
 
 
 def _make(options: MqttOptions) -> Source:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from judder.errors import DeviceError, InputError
-from judder.gateway.source import Desk, Plugin
+from judder.gateway.source import Desk, Plugin, tls
 from judder.sink import needs, secret
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 @dataclass(slots=True, kw_only=True)
 class NatsOptions:
     """servers: addresses of some or all. user, password: none by default. tls: with the system's authorities, or those
-    in ca_file; certificate and key: of this client. stream: where messages are; it is made where it is not there.
+    in ca_file; cert_file, key_file: of this client. stream: where messages are; it is made where it is not there.
     subjects: which of them, {} the number of the partition; by default what judder.conf makes of Judder's topics.
     partitions: as in the servers' mappings; 1 where there are none, with subjects of your own. group: gateways of one
     group share the messages; each group gets all. replicas: of what is made there. batch: messages stored at once.
@@ -56,8 +56,8 @@ class NatsOptions:
     password: str = secret()
     tls: bool = False
     ca_file: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     stream: str = MQTT_STREAM
     subjects: str = ""
     partitions: int = 8
@@ -71,9 +71,7 @@ class NatsOptions:
             raise InputError("servers: name at least one")
         for server in self.servers:
             _address(server)
-        self.tls = self.tls or self.ca_file is not None or self.certificate is not None
-        if (self.certificate is None) != (self.key is None):
-            raise InputError("certificate, key: these two go together")
+        tls.check(self)
         if self.password and not self.user:
             raise InputError("user: a password needs one")
         if not self.group or not set(self.group) <= _WORD or len(self.group) > 32:
@@ -112,7 +110,7 @@ class NatsSource:
             raise needs("nats-py", "nats", error) from error
         self._options = options
         self._make_token = make_token
-        self._tls = _context(options)
+        self._tls = tls.context(options)
 
     def where(self) -> str:
         options = self._options
@@ -125,9 +123,9 @@ class NatsSource:
 class _Run:
     """One connection, until the gateway stops or the connection cannot be had."""
 
-    def __init__(self, options: NatsOptions, tls: ssl.SSLContext | None, token: str, desk: Desk) -> None:
+    def __init__(self, options: NatsOptions, secure: ssl.SSLContext | None, token: str, desk: Desk) -> None:
         self._options = options
-        self._tls = tls
+        self._tls = secure
         self._token = token
         self._desk = desk
 
@@ -244,18 +242,6 @@ class _Run:
 
 def _reason(error: BaseException) -> str:
     return str(error).removeprefix("nats: ") or type(error).__name__
-
-
-def _context(options: NatsOptions) -> ssl.SSLContext | None:
-    if not options.tls:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-        if options.certificate is not None:
-            context.load_cert_chain(options.certificate, options.key)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise InputError(f"ca_file, certificate, key: cannot be used: {error}") from error
-    return context
 
 
 PLUGIN = Plugin(NatsOptions, NatsSource)
