@@ -213,7 +213,7 @@ def test_the_example_holds_every_source_and_is_the_default(tmp_path: Path) -> No
     kinds = {row["type"] for row in tomllib.loads(whole)["source"]}
     assert kinds == set(source.names())
     (tmp_path / "pump3.password").write_text("secret")
-    environ = dict.fromkeys(("MQTT_PASSWORD", "TTS_KEY", "INFLUX_TOKEN", "JUDDER_DB_PASSWORD"), "x")
+    environ = dict.fromkeys(("MQTT_PASSWORD", "NATS_PASSWORD", "TTS_KEY", "INFLUX_TOKEN", "JUDDER_DB_PASSWORD"), "x")
     environ |= {"ALARM_HOOK": "https://x.example", "ALARM_HOOK_SECRET": "whsec_" + "A" * 32}
     load(tmp_path, whole, **environ)
 
