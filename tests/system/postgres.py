@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from tests.system import daemon
 
 from judder.ingest.broker import free_port
@@ -19,13 +20,23 @@ _HOMES = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin")
 
 
 class Postgres:
-    """dsn(): of a database. run(): SQL as its superuser. Kept from syncing, which only a power cut would show."""
+    """dsn(): of a database. run(): SQL as its superuser. Kept from syncing, which only a power cut would show.
 
-    def __init__(self) -> None:
+    disk_mb: on a disk of its own of that size, where we may mount one; else the test is skipped.
+    """
+
+    def __init__(self, disk_mb: int | None = None) -> None:
         program = daemon.program("postgres", *_HOMES)
         initdb = daemon.program("initdb", *_HOMES)
         # Not below pytest's folder, where only we may look; short, for the path of a socket is.
         self.folder = Path(tempfile.mkdtemp(prefix="judder-pg-"))
+        self._mounted = False
+        if disk_mb is not None:
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={disk_mb}m", "tmpfs", str(self.folder)]
+            if subprocess.run(mount, capture_output=True).returncode:
+                self.folder.rmdir()
+                pytest.skip("no right to mount a small disk")
+            self._mounted = True
         user = "postgres" if os.geteuid() == 0 else None
         if user:
             shutil.chown(self.folder, user, user)
@@ -72,4 +83,6 @@ class Postgres:
 
     def remove(self) -> None:
         self.server.stop(signal.SIGQUIT)
+        if self._mounted:
+            subprocess.run(["umount", "-l", str(self.folder)], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
