@@ -142,8 +142,12 @@ def test_nodes_are_bounded_and_those_heard_last_stay() -> None:
     assert heard == [*ids[22:], ids[20], "70b3d57ed0000099"]
     values = {name: value for name, labels, value in found if not labels}
     assert (values["judder_nodes"], values["judder_nodes_forgotten_total"]) == (10, 21)
-    series = [labels for _name, labels, _value in found if labels.get("node") == ids[25]]
-    assert len(series) < 60
+
+
+def test_series_of_a_node_that_says_all_there_is_are_few(shown: Shown) -> None:
+    batch = [*sinks.one_of_each(), sinks.lorawan(sinks.reading(2, problems=("late", "gap:2", "sequence-reset")))]
+    shown.sink.write(batch)
+    assert 50 < len(shown.of()) < 100
 
 
 @pytest.mark.parametrize("text", ['a"b', "back\\slash", "two\nlines", "\ud800", "\x00", "{}", "ä"])
