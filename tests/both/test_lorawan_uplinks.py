@@ -238,6 +238,25 @@ def test_cancel_between_repetitions():
     assert made.mac.outcome() is None
 
 
+def test_cancel_ends_the_repetitions_of_an_empty_frame_too():
+    # Before a sleep: what it carried has been on the air, and must not go with the next frame again.
+    made = Rig()
+    made.say(b"\x06", port=3, payload=b"do", confirmed=True)
+    made.send(b"x")
+    assert (made.up().ack, made.up().options) == (True, b"\x06\xff\x07")
+    made.mac.session.nb_trans = 3
+    made.say(b"\x06", port=3, payload=b"do", confirmed=True)
+    made.mac.send(made.now_ms, 2, b"y", False)
+    while len(made.sent) < 4 or made.mac.next(made.now_ms)[0] != WAIT:
+        made.step()
+    assert made.mac.outcome() is True and made.up().ack
+    made.mac.cancel()
+    assert made.mac.next(made.now_ms) == (IDLE,) and made.mac.outcome() is True
+    made.sleep()
+    made.send(b"z")
+    assert (made.up().ack, made.up().options) == (False, b"")
+
+
 # --- answers
 
 

@@ -201,8 +201,8 @@ class Node:
 
     def nap(self, seconds: int = 60) -> None:
         """Deep sleep: memory is gone but for RTC memory."""
-        self.keep(self.link.session())
         self.link.close()
+        self.keep(self.link.session())
         self.time.sleep_ms(1000 * seconds)
         self.life += 1
         self.boot()

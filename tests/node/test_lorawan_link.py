@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from link_bench import APP_KEY, CONFIRM_ALL, CONFIRM_NONE, DEV_EUI, Bench
 
+from judder.virtual.lorawan import commands as mac
 from judder_core import codec, schema
 from node.message import build
 
@@ -144,6 +145,25 @@ def test_sleep_keeps_the_session_and_no_counter_comes_back(monkeypatch: Patch) -
         assert bench.send(reading(number)) is True
     assert [body.get("fCnt", 0) for body in bench.ups()] == [0, 1, 2, 3]
     assert bench.mac.session.joins == 1
+    bench.clean()
+
+
+def test_asleep_between_two_repetitions_it_gives_no_answer_twice(monkeypatch: Patch) -> None:
+    bench = Bench(monkeypatch, confirm=CONFIRM_NONE)
+    bench.join()
+    bench.server.request(DEV_EUI, mac.link_adr(5, 0, 0x0007, 0, 2))
+    for number in range(3):
+        assert bench.send(reading(number)) is True
+    bench.server.request(DEV_EUI, mac.dev_status())
+    bench.send(reading(3))
+    monkeypatch.setattr(bench.gateway, "send", lambda _downlink: "COLLISION_PACKET")
+    before = len(bench.chip.emissions)
+    assert bench.link.send(reading(4), False) is None
+    bench.run(2.2)
+    assert len(bench.chip.emissions) == before + 1 and bench.link.outcome() is None, "the repetition is to come"
+    bench.link.close()
+    bench.start(bench.link.session())
+    assert bench.send(reading(5)) is True
     bench.clean()
 
 

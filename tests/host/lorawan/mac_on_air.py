@@ -66,7 +66,8 @@ class MacOnAir:
         )
 
     def sleep(self, seconds: float) -> None:
-        """Deep sleep: the session goes through RTC memory."""
+        """Deep sleep: the session goes through RTC memory. What waits to be repeated is given up, as the link does."""
+        self.mac.cancel()
         self.awake = self.mac.state(self.now_ms)
         assert len(self.awake) <= 256
         self.clock.observe(self.clock.now_us + round(seconds * 1e6))

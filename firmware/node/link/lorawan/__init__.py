@@ -21,7 +21,8 @@ Requests
     mac.send(now_ms, port, payload, confirmed)     one message, port 1..223. Joins first by itself where needed.
     mac.check_link(), mac.ask_time()               LinkCheckReq, DeviceTimeReq with the next uplink
     mac.join()         join now, or again: then the session stays in use until a new one is accepted. One attempt a call
-    mac.cancel()       give up the message under way, unless it is on the air: outcome False
+    mac.cancel()       give up the message under way (outcome False) and what waits to be repeated, unless a frame is on
+                       the air or a window due. Before a deep sleep: else what that frame carried goes out again
     mac.checkpoint()   a SAVE with the counters of now: a downlink obeyed so far cannot be replayed after a power loss
     mac.battery        0 external supply, 1..254 level, 255 unknown (the default): for DevStatusAns
 

@@ -193,10 +193,11 @@ class Lorawan(Link):
         self._left_ms = time.ticks_ms()
 
     def close(self) -> None:
-        """The radio sleeps. The session stays."""
+        """The radio sleeps, the session stays. What waits to be repeated is given up: see Mac.cancel()."""
         if self._sending:
             self._sending = False
             self._mac.not_sent(self._clock.uptime_ms())
+        self._mac.cancel()
         self._rest()
 
     # --- inside

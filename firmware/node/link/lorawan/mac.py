@@ -68,12 +68,12 @@ class Mac(Receiver):
         return self._outcome
 
     def cancel(self) -> None:
-        if self._message is not None and self._phase == REST:
-            if self._repeats:
-                self._repeats = 0
-                self._settle(False)
-            self._message = None
-            self._outcome = False
+        if self._phase != REST:
+            return
+        if self._repeats:
+            self._repeats = 0
+            self._settle(False)
+        self._fail()
 
     def join(self) -> None:
         if self._root is not None and self.session.dev_nonce <= LAST_NONCE:
