@@ -53,7 +53,11 @@ class Influx:
         with urllib.request.urlopen(request, timeout=10) as answer:
             result = json.load(answer)["results"][0]
         assert "error" not in result, result
-        return [dict(zip(s["columns"], row, strict=True)) for s in result.get("series", []) for row in s["values"]]
+        return [
+            {**series.get("tags", {}), **dict(zip(series["columns"], row, strict=True))}
+            for series in result.get("series", [])
+            for row in series["values"]
+        ]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ judder.js itself is made by `codec.shrink`, which needs a program; its first lin
 
 from __future__ import annotations
 
-from judder.integrate import cddl, codec, record_schema, ttn, wire_page
+from judder.integrate import cddl, codec, grafana, record_schema, ttn, wire_page
 
 FOLDER = "host/integrations"
 CODEC = f"{FOLDER}/judder.js"
@@ -15,6 +15,7 @@ TTN_CODEC = f"{TTN_FOLDER}/judder-codec.yaml"
 CDDL = f"{FOLDER}/judder.cddl"
 RECORD_SCHEMA = f"{FOLDER}/judder.schema.json"
 WIRE_PAGE = "docs/wire.md"
+DASHBOARDS = f"{FOLDER}/grafana"
 
 
 def files() -> dict[str, str]:
@@ -25,4 +26,5 @@ def files() -> dict[str, str]:
         CDDL: cddl.page(),
         RECORD_SCHEMA: record_schema.page(),
         WIRE_PAGE: wire_page.page(),
+        **{f"{DASHBOARDS}/judder-{source.name}.json": grafana.page(source) for source in grafana.SOURCES},
     }
