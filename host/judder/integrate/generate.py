@@ -5,7 +5,7 @@ judder.js itself is made by `codec.shrink`, which needs a program; its first lin
 
 from __future__ import annotations
 
-from judder.integrate import cddl, codec, grafana, record_schema, ttn, wire_page
+from judder.integrate import cddl, codec, grafana, record_schema, telegraf, ttn, wire_page
 
 FOLDER = "host/integrations"
 CODEC = f"{FOLDER}/judder.js"
@@ -16,6 +16,7 @@ CDDL = f"{FOLDER}/judder.cddl"
 RECORD_SCHEMA = f"{FOLDER}/judder.schema.json"
 WIRE_PAGE = "docs/wire.md"
 DASHBOARDS = f"{FOLDER}/grafana"
+TELEGRAF = f"{FOLDER}/telegraf/judder.conf"
 
 
 def files() -> dict[str, str]:
@@ -26,5 +27,6 @@ def files() -> dict[str, str]:
         CDDL: cddl.page(),
         RECORD_SCHEMA: record_schema.page(),
         WIRE_PAGE: wire_page.page(),
+        TELEGRAF: telegraf.page(),
         **{f"{DASHBOARDS}/judder-{source.name}.json": grafana.page(source) for source in grafana.SOURCES},
     }
