@@ -1,14 +1,15 @@
-"""Telegraf's configuration that takes the CBOR of nodes over Wi-Fi as it is, by XPath 1.0.
+"""Telegraf's configuration that takes the CBOR of nodes over Wi-Fi as it is: an XPath for each field, and Starlark.
 
 Its parser xpath_cbor (Telegraf 1.28 and newer) shows an array as `<element>` nodes in a row, so position n of a message
-is /element[n+1]. Names of measurements and fields are those the sink influx writes. What a message leaves out is
-not a number, which Telegraf's outputs for InfluxDB leave out too.
-https://docs.influxdata.com/telegraf/v1/data_formats/input/xpath_cbor/
+is /element[n+1]. A path alone, with native types, gives no field where there is no such node, or null; XPath's number()
+is 0 there in Telegraf's library, so nothing is reckoned in XPath. The processor starlark divides, and puts words.
+Names, types and units are those of the sink influx.
+https://docs.influxdata.com/telegraf/v1/data_formats/input/xpath_cbor/ and .../processor-plugins/starlark/
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from judder.decode import columns, words
 from judder.integrate import layout
@@ -29,12 +30,43 @@ _HEAD = """\
   # password = "${MQTT_PASSWORD}"
   topic_tag = ""
   data_format = "xpath_cbor"
+  xpath_native_types = true
   # Kinds that are none of those below give nothing.
   xpath_allow_empty_selection = true
 
   [[inputs.mqtt_consumer.topic_parsing]]
     topic = "judder/+/up"
     tags = "_/node/_"
+"""
+_SCRIPT = """
+def reckon(fields, tags):
+    for name in fields.keys():
+        value = fields[name]
+        fields[name] = value / DIVISORS[name] if name in DIVISORS else int(value)
+    if "state" in fields:
+        state = fields.pop("state")
+        for name, shift, table in WORDS:
+            word = table[(state >> shift) % len(table)]
+            if word:
+                fields[name] = word
+        for name, bit in FLAGS:
+            fields[name] = state & bit != 0
+    if "metric" in fields:
+        number = fields.pop("metric")
+        name, unit, divisor = METRICS.get(number, ("metric %d" % number, "raw", 1))
+        tags["metric"] = name
+        fields["unit"] = unit
+        for name in ("value", "limit"):
+            if name in fields:
+                fields[name] = fields[name] / divisor
+    return fields.get("age_s")
+
+def apply(metric):
+    # When it was measured: a node may have waited for its network.
+    age_s = reckon(metric.fields, metric.tags)
+    if age_s != None:
+        metric.time = metric.time - age_s * 1000000000
+    return metric
 """
 _TAIL = """
 # [[outputs.influxdb_v2]]
@@ -44,110 +76,73 @@ _TAIL = """
 #   token = "${INFLUX_TOKEN}"
 """
 _HELLO = (
-    *("uptime", "battery", "queue_depth", "dropped", "boots", "link_failures", "joins", "join_failures"),
-    *("uplinks", "downlinks", "data_rate", "rssi", "snr"),
+    *("uptime", "battery", "queue_depth", "dropped", "boots", "link_failures", "downlinks_refused", "joins"),
+    *("join_failures", "uplinks", "downlinks", "data_rate", "rssi", "snr"),
 )
-_STATE = "number(/element[2])"
+_FLAGS = (
+    *(schema.STATE_CLIPPED, schema.STATE_LOST, schema.STATE_BAND_NOT_COVERED, schema.STATE_NOT_RUNNING),
+    *(schema.STATE_CLOCK_NOT_SET, schema.STATE_SENSOR_FAULT),
+)
 
-Fields = dict[str, str]
+# Field -> (row of the contract's table, divisor).
+Fields = dict[str, tuple[int, int]]
 
 
-def sections() -> dict[int, tuple[str, Fields, Fields]]:
-    """Kind -> measurement, tags, fields; each of these a name and its XPath."""
+def sections() -> dict[int, tuple[str, Fields]]:
+    """Kind -> measurement, and its fields as they come: state and metric are numbers there."""
+    rows = schema.READING_FIELDS
+    reading = {one.name: (one.row, rows[one.row][3]) for one in columns.COLUMNS["reading"] if one.row is not None}
+    alarm = {name + layout.SUFFIX[unit]: (i, 1) for i, (name, _type, unit, *_) in enumerate(schema.ALARM_FIELDS)}
+    hello = {
+        name + layout.SUFFIX[unit]: (i, divisor)
+        for i, (name, _type, unit, divisor, *_) in enumerate(schema.HELLO_FIELDS)
+        if name in _HELLO
+    }
     return {
-        schema.READING: ("judder_reading", {}, {**_state(), **_reading()}),
-        schema.ALARM: ("judder_alarm", {"metric": _of_metric(0)}, {**_state(), **_alarm()}),
-        schema.HELLO: ("judder_hello", {}, _hello()),
+        schema.READING: ("judder_reading", {"state": (0, 1), **reading}),
+        schema.ALARM: ("judder_alarm", alarm),
+        schema.HELLO: ("judder_hello", hello),
     }
 
 
 def page() -> str:
     parts = [_HEAD]
-    for kind, (measurement, tags, fields) in sections().items():
+    for kind, (measurement, fields) in sections().items():
+        lines = "".join(f'      {name} = "/element[{row + 2}]"\n' for name, (row, _divisor) in fields.items())
         parts.append(
-            f'\n  [[inputs.mqtt_consumer.xpath]]\n    metric_selection = "{selection(kind)}"\n'
-            f"    metric_name = \"'{measurement}'\"\n"
+            f"\n  [[inputs.mqtt_consumer.xpath]]\n    metric_selection = \"/element[1][. = '{kind}']\"\n"
+            f"    metric_name = \"'{measurement}'\"\n    [inputs.mqtt_consumer.xpath.fields]\n{lines}"
         )
-        parts += [_table("tags", tags), _table("fields", fields)]
+    parts.append(f"\n[[processors.starlark]]\n  namepass = [\"judder_*\"]\n  source = '''\n{script()}'''\n")
     return "".join(parts) + _TAIL
 
 
-def selection(kind: int) -> str:
-    return f"/element[1][. = '{kind}']"
-
-
-def _table(name: str, rows: Fields) -> str:
-    if not rows:
-        return ""
-    lines = "".join(f'      {key} = "{path}"\n' for key, path in rows.items())
-    return f"    [inputs.mqtt_consumer.xpath.{name}]\n{lines}"
-
-
-def _number(row: int, divisor: int) -> str:
-    path = f"number(/element[{row + 2}])"
-    return path if divisor == 1 else f"{path} div {divisor}"
-
-
-def _bits(shift: int, count: int) -> str:
-    """Of the state, as a number."""
-    moved = f"floor({_STATE} div {1 << shift})" if shift else _STATE
-    return f"{moved} mod {1 << count}"
-
-
-def _word(table: Sequence[str], index: str) -> str:
-    """XPath 1.0 has no tables: a text in which each word has the same room. index: from 0; beyond it is ''."""
-    room = max(map(len, table))
-    text = "".join(word.ljust(room) for word in table)
-    return f"normalize-space(substring('{text}', 1 + {room} * ({index}), {room}))"
-
-
-def _state() -> Fields:
-    zone, level, axis = schema.STATE_ZONE_MASK, schema.STATE_ALARM_MASK, schema.STATE_AXIS_MASK
-    found = {
-        "zone": _word(("-", *schema.ZONES[1:]), _bits(0, zone.bit_length())),
-        "alarm_level": _word(schema.ALARM_LEVELS, _bits(schema.STATE_ALARM_SHIFT, level.bit_length())),
-        "worst_axis": _word(("-", *schema.AXES[1:]), _bits(schema.STATE_AXIS_SHIFT, axis.bit_length())),
-    }
-    flags = (
-        *(schema.STATE_CLIPPED, schema.STATE_LOST, schema.STATE_BAND_NOT_COVERED, schema.STATE_NOT_RUNNING),
-        *(schema.STATE_CLOCK_NOT_SET, schema.STATE_SENSOR_FAULT),
+def script() -> str:
+    """The Starlark, with the contract's tables in front."""
+    divisors = {name: by for _m, fields in sections().values() for name, (_row, by) in fields.items() if by != 1}
+    flags = zip(words.STATE_ATTRIBUTES[words.STATE_FLAGS_AT :], _FLAGS, strict=True)
+    tables = (
+        ("zone", 0, ("", *schema.ZONES[1:], "", "", "")),
+        ("alarm_level", schema.STATE_ALARM_SHIFT, (*schema.ALARM_LEVELS, "")),
+        ("worst_axis", schema.STATE_AXIS_SHIFT, ("", *schema.AXES[1:])),
     )
-    for name, flag in zip(words.STATE_ATTRIBUTES[words.STATE_FLAGS_AT :], flags, strict=True):
-        found[name] = f"{_bits(flag.bit_length() - 1, 1)} = 1"
-    return found
+    parts = [
+        _dict("DIVISORS", divisors.items()),
+        _dict("METRICS", words.METRICS.items()),
+        _tuple("WORDS", tables),
+        _tuple("FLAGS", flags),
+    ]
+    return "".join(parts) + _SCRIPT
 
 
-def _reading() -> Fields:
-    rows = schema.READING_FIELDS
-    return {
-        column.name: _number(column.row, rows[column.row][3])
-        for column in columns.COLUMNS["reading"]
-        if column.row is not None
-    }
+def _dict(name: str, items: Iterable[tuple[object, object]]) -> str:
+    lines = "".join(f"    {_literal(key)}: {_literal(value)},\n" for key, value in items)
+    return f"{name} = {{\n{lines}}}\n"
 
 
-def _of_metric(part: int) -> str:
-    """Its name (0), unit (1) or divisor (2)."""
-    table = [""] * (1 + max(words.METRICS))
-    for number, described in words.METRICS.items():
-        table[number] = str(described[part])
-    return _word(table, "number(/element[3])")
+def _tuple(name: str, items: Iterable[object]) -> str:
+    return f"{name} = (\n" + "".join(f"    {_literal(one)},\n" for one in items) + ")\n"
 
 
-def _alarm() -> Fields:
-    divisor = f"number({_of_metric(2)})"
-    return {
-        "unit": _of_metric(1),
-        "value": f"number(/element[4]) div {divisor}",
-        "limit": f"number(/element[5]) div {divisor}",
-        "sequence": _number(4, 1),
-        "age_s": _number(5, 1),
-    }
-
-
-def _hello() -> Fields:
-    found = {}
-    for row, (name, _type, unit, divisor, *_rest) in enumerate(schema.HELLO_FIELDS):
-        if name in _HELLO:
-            found[name + layout.SUFFIX[unit]] = _number(row, divisor)
-    return found
+def _literal(value: object) -> str:
+    return repr(value).replace("'", '"')
