@@ -118,7 +118,7 @@ def test_other_kinds_give_nothing(plugin: dict[str, Any]) -> None:
 
 
 def test_a_metric_moves_to_when_it_was_measured(script: str) -> None:
-    """apply() needs a metric with attributes, which only Telegraf's Starlark has: here Python, which it is a part of."""
+    """apply() needs a metric with attributes, which only Telegraf has: here in Python, which knows this Starlark."""
 
     class Metric:
         def __init__(self, **fields: Any) -> None:

@@ -150,6 +150,17 @@ def test_postgres_names_its_nodes(postgres: Postgres) -> None:
     assert set(postgres.run(asked)) == {(PUMP, NODE), (OTHER, OTHER), (SILENT, SILENT)}
 
 
+def test_a_role_that_may_only_read_is_enough(postgres: Postgres) -> None:
+    """As docs/dashboards.md says."""
+    (statements,) = re.findall(r"```sql\n(.*?)```", (FOLDER.parents[2] / "docs" / "dashboards.md").read_text(), re.S)
+    postgres.run(statements)
+    with psycopg.connect(postgres.dsn(user="grafana")) as connection:
+        for target in queries("postgres").values():
+            connection.execute(as_sql(target["rawSql"]))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM judder_reading")
+
+
 # --- InfluxDB
 
 
