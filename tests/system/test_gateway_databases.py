@@ -6,16 +6,34 @@ import time
 import urllib.request
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pyarrow.dataset as ds
 import pytest
+from tests.host.tracking import hello, reading
 from tests.system.daemon import program
 from tests.system.gateway_process import GatewayProcess, wait_for
 from tests.system.postgres import Postgres
-from tests.system.test_gateway_killed import NODES, send
 
 from judder.ingest.broker import Broker, free_port
 
-READINGS = {(node, number) for node in NODES for number in range(200)}
+NODES = [f"70b3d57ed000{n:04x}" for n in range(1, 6)]
+READINGS = {(node, number) for node in NODES for number in range(100)}
+
+
+def send(port: int) -> None:
+    """What the nodes send, for some seconds, until the broker has acknowledged all of it."""
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(1000)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    sent = [client.publish(f"judder/{node}/up", hello(60, 1), qos=1) for node in NODES]
+    for number in range(100):
+        sent += [client.publish(f"judder/{node}/up", reading(number), qos=1) for node in NODES]
+        time.sleep(0.05)
+    for message in sent:
+        message.wait_for_publish(60)
+    client.disconnect()
+    client.loop_stop()
 
 
 def sections(broker: int, dsn: str, exporter: int) -> str:
@@ -37,6 +55,13 @@ linger_s = 0.2
 type = "prometheus"
 listen = "127.0.0.1:{exporter}"
 """
+
+
+def in_database(db: Postgres) -> int:
+    if db.run("SELECT to_regclass('judder_reading')") == [(None,)]:
+        return 0  # it has not got through yet
+    ((count,),) = db.run("SELECT count(*) FROM judder_reading")
+    return int(count)
 
 
 def in_lake(gateway: GatewayProcess) -> collections.Counter[tuple[str, int]]:
@@ -73,8 +98,7 @@ def test_killed_all_around(tmp_path: Path) -> None:
                     wait_for(gateway.ready, "the next life")
                     db.server.start()
                 sender.join()
-                count = "SELECT count(*) FROM judder_reading"
-                wait_for(lambda: db.run(count) == [(len(READINGS),)], "everything in PostgreSQL")
+                wait_for(lambda: in_database(db) == len(READINGS), "everything in PostgreSQL")
                 wait_for(lambda: len(in_lake(gateway)) == len(READINGS), "everything in Parquet")
                 with urllib.request.urlopen(f"http://127.0.0.1:{exporter}/metrics", timeout=30) as answer:
                     shown = answer.read().decode()
