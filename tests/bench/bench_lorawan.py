@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "host"), str(ROOT / "firmware"), str(ROOT / "tests" / "both")]
 
-import test_lorawan_session  # noqa: E402
+import lorawan_states  # noqa: E402
 from tests.tools import micropython32  # noqa: E402
 
 from judder.device import build  # noqa: E402
@@ -78,7 +78,7 @@ def states() -> int:
     print("\nState in RTC memory at its fullest, bytes:")
     most = 0
     for name in regions.NAMES:
-        rig = test_lorawan_session.worst(name)
+        rig = lorawan_states.worst(name)
         size = len(rig.mac.state(rig.now_ms))
         most = max(most, size)
         print(f"  {name:9} {size:4}")

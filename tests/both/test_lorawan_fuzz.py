@@ -8,8 +8,8 @@ import sys
 
 from lorawan_fuzz import OFTEN, Pair, accepts, downlinks
 from lorawan_rig import Rig, abp, otaa
+from lorawan_states import fields
 from portable import Random, raises
-from test_lorawan_session import fields
 
 if sys.implementation.name == "micropython":
     DOWNLINKS, ACCEPTS, COMMANDS = 600, 100, 500

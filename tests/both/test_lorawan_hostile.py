@@ -3,7 +3,7 @@ thousand: test_lorawan_fuzz.py."""
 
 import lorawan_air as air
 from lorawan_rig import ADDRESS, APP, APP_KEY, NET_ID, NWK, Rig, abp
-from test_lorawan_session import fields
+from lorawan_states import fields
 
 from node.link.lorawan import REFUSED
 
