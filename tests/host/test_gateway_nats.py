@@ -14,7 +14,7 @@ from tests.host.gateways import NODE, Clock
 
 from judder.errors import InputError
 from judder.flow import Poison, Uplink
-from judder.gateway.source import nats, nats_stream
+from judder.gateway.source import nats, nats_consumers, nats_stream
 from judder.gateway.source.nats import NatsOptions
 from judder.gateway.source.nats_share import Share
 
@@ -194,7 +194,7 @@ def test_subjects_follow_the_stream() -> None:
 def test_streams_are_made_as_the_files_say() -> None:
     """The files are for those who make them by hand: `nats stream add --config`, or $JS.API.STREAM.CREATE."""
     for name, file in ((nats.MQTT_STREAM, "stream-mqtt.json"), ("JUDDER", "stream-judder.json")):
-        config = nats_stream.stream_config(NatsOptions(stream=name)).as_dict()
+        config = nats_consumers.stream_config(NatsOptions(stream=name)).as_dict()
         wanted = json.loads((RECIPE / file).read_text())
         assert {key: config.get(key) for key in wanted} == wanted
 

@@ -108,15 +108,16 @@ class Cluster:
             **routes,
         }
         command = ["env", *(f"{key}={value}" for key, value in environ.items()), self._program, "-c", "judder.conf"]
-        return daemon.Daemon(command, here, lambda: self._up(number))
+        return daemon.Daemon(command, here, lambda: listening(self._monitors[number]))
 
-    def _up(self, number: int) -> bool:
-        """Whether it listens; healthy it is with another one only."""
-        try:
-            socket.create_connection(("127.0.0.1", self._monitors[number]), timeout=5).close()
-        except OSError:
-            return False
-        return True
+
+def listening(port: int) -> bool:
+    """Healthy a server of a cluster is with another one only; it listens before."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 async def _quiet(_error: Exception) -> None: ...

@@ -146,7 +146,7 @@ class _Run:
         import nats
 
         options, desk = self._options, self._desk
-        why = "no answer"
+        why: str | None = None
 
         async def away() -> None:
             if not desk.stopping:
@@ -156,8 +156,10 @@ class _Run:
             desk.connected(True)
 
         async def failed(error: Exception) -> None:
+            """What a server said goes before how the connection to it then broke."""
             nonlocal why
-            why = _reason(error)
+            if why is None or not isinstance(error, OSError):
+                why = _reason(error)
 
         asked = asyncio.create_task(
             nats.connect(
@@ -181,15 +183,16 @@ class _Run:
                 return asked.result()
         asked.cancel()
         await asyncio.wait([asked])
-        raise DeviceError(f"no connection to {', '.join(options.servers)}: {why}")
+        raise DeviceError(f"no connection to {', '.join(options.servers)}: {why or 'no answer'}")
 
     async def _work(self, client: Client) -> None:
+        from judder.gateway.source.nats_consumers import Consumers
         from judder.gateway.source.nats_share import Share
-        from judder.gateway.source.nats_stream import Place, made
+        from judder.gateway.source.nats_stream import Place
 
         options, desk = self._options, self._desk
-        created = await made(client, options)
-        desk.connected(True)
+        created = await Consumers(client, options).begin()
+        desk.connected(True)  # from now on everything is kept for us
         place = Place(desk, created)
         share = Share(await self._bucket(client), self._token, options.partitions, options.lease_s, time.monotonic)
         readers: dict[int, asyncio.Task[None]] = {}
