@@ -1,8 +1,8 @@
 """A file that lines are added to, safely: each write is on the disk when it returns, whole or not at all.
 
 A line that a power cut left unfinished is cut off when the file is opened: it was never acknowledged and comes again.
-When the disk is full the file is as long as before. Lines carry an id; those at the end of the file are remembered, so
-that what is written again after a crash is there once.
+When the disk is full the file is as long as before. Lines carry an id; those of the last MOST at least are known when
+the file is opened, so that what is written again after a crash is there once. Hence no batch may be larger.
 """
 
 from __future__ import annotations
@@ -10,13 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from judder.sink import SinkDown, durable
+from judder.errors import InputError
+from judder.sink import SinkDown, SinkOptions, durable
 
-_TAIL_BYTES = 1 << 20
-_REMEMBERED = 20_000
+MOST = 10_000
+_REMEMBERED = 2 * MOST
+_PIECE_BYTES = 1 << 20
+
+
+def bound(options: SinkOptions) -> None:
+    """Raises InputError for larger batches than what is known again after a crash."""
+    if options.batch_size > MOST:
+        raise InputError(f"batch_size: {options.batch_size} is not at most {MOST}")
 
 
 class AppendFile:
@@ -70,14 +78,39 @@ class AppendFile:
             self._write(self._header)
 
     def _read_tail(self) -> None:
+        """Cuts an unfinished line off, and finds the ids of the last MOST lines or more."""
+        found: list[list[str]] = []  # of each piece, the last first
+        count = 0
+        for piece in self._pieces(self._end_of_lines()):
+            found.append(list(self._ids(piece)))
+            count += len(found[-1])
+            if count >= MOST:
+                break
+        self._known = {}
+        for ids in reversed(found):
+            self._remember(ids)
+
+    def _pieces(self, end: int) -> Iterator[bytes]:
+        """Whole lines before that place, the last first."""
+        rest = b""
+        while end:
+            first = max(0, end - _PIECE_BYTES)
+            piece = os.pread(self._fd, end - first, first) + rest
+            # What is before `begin` is the end of a line that begins further up.
+            begin = (piece.find(b"\n") + 1 or len(piece)) if first else 0
+            rest, end = piece[:begin], first
+            yield piece[begin:]
+
+    def _end_of_lines(self) -> int:
         size = os.fstat(self._fd).st_size
-        first = max(0, size - _TAIL_BYTES)
+        first = max(0, size - _PIECE_BYTES)
         tail = os.pread(self._fd, size - first, first)
         end = tail.rfind(b"\n") + 1
-        if end < len(tail) and (end or not first):
-            os.ftruncate(self._fd, first + end)
-        self._known = {}
-        self._remember(dict.fromkeys(self._ids(tail[:end])))
+        # So long with no end of a line: not what we were writing.
+        if end == len(tail) or (first and not end):
+            return size
+        os.ftruncate(self._fd, first + end)
+        return first + end
 
     def _write(self, data: bytes) -> None:
         size = os.fstat(self._fd).st_size

@@ -32,6 +32,7 @@ class CsvOptions(SinkOptions):
 
     def __post_init__(self) -> None:
         SinkOptions.__post_init__(self)
+        append.bound(self)
         self.folder = Path(self.folder)
 
 

@@ -25,6 +25,7 @@ class NdjsonOptions(SinkOptions):
 
     def __post_init__(self) -> None:
         SinkOptions.__post_init__(self)
+        append.bound(self)
         self.path = Path(self.path)
 
 

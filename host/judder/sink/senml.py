@@ -55,6 +55,7 @@ class SenmlOptions(http.HttpOptions):
             raise InputError("url: either url or path is expected")
         if self.path:
             SinkOptions.__post_init__(self)
+            append.bound(self)
             self.path = Path(self.path)
         else:
             http.HttpOptions.__post_init__(self)
