@@ -116,12 +116,13 @@ def test_decode_loads_nothing_optional() -> None:
 # Package or module of the data flow -> those of ours it may know. `judder` itself stands for its public names.
 FLOW = {
     "errors.py": (),
+    "tls.py": ("errors",),
     "flow.py": ("decode", "errors"),
     "decode": ("decode", "errors", "flow"),
     "integrate": ("integrate", "decode", "errors", "flow"),
     "ingest": ("ingest", "decode", "errors", "flow"),
-    "sink": ("sink", "integrate", "decode", "errors", "flow"),
-    "gateway": ("gateway", "ingest", "decode", "sink", "errors", "flow"),
+    "sink": ("sink", "integrate", "decode", "errors", "flow", "tls"),
+    "gateway": ("gateway", "ingest", "decode", "sink", "errors", "flow", "tls"),
 }
 
 

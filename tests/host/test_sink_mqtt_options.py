@@ -19,8 +19,7 @@ from judder.sink.mqtt_json import MqttJsonOptions
         ({"timeout_s": 0}, "timeout_s"),
         ({"protocol": "3.1"}, "protocol"),
         ({"password": "x"}, "user"),
-        ({"ca_file": "ca.pem"}, "ca_file"),
-        ({"tls": True, "cert_file": "c.pem"}, "key_file"),
+        ({"tls": True, "cert_file": Path("c.pem")}, "cert_file, key_file"),
         ({"topic": "judder/{nod}/x"}, "topic"),
         ({"topic": "judder/{node/x"}, "topic"),
         ({"topic": "judder/{}/x"}, "topic"),
@@ -36,6 +35,12 @@ def test_wrong_options_name_the_key(options: dict[str, Any], key: str) -> None:
 
 def test_the_port_follows_tls() -> None:
     assert (MqttOptions().port, MqttOptions(tls=True).port, MqttOptions(tls=True, port=1).port) == (1883, 8883, 1)
+
+
+def test_files_imply_tls() -> None:
+    """Or a password would go in the clear to a broker whose certificate somebody took the pains to name."""
+    assert MqttOptions(ca_file=Path("ca.pem")).port == 8883
+    assert MqttOptions(cert_file=Path("c.pem"), key_file=Path("k.pem")).tls
 
 
 def test_keys_are_not_shown() -> None:

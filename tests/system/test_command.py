@@ -53,6 +53,7 @@ def test_for_servers(judder: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (("--request", "capture"), 7, "a capture needs an axis, 'x', 'y' or 'z'\n"),
         ((), 7, "exactly one of settings, request and reboot"),
         (("--reboot", "--request", "hello"), 7, "exactly one"),
         (("--request", "coffee"), 7, "hello, reading"),
@@ -72,8 +73,9 @@ def test_for_servers(judder: Any) -> None:
     ],
 )
 def test_wrong_options(judder: Any, arguments: tuple[str, ...], code: int, words: str) -> None:
-    found, _rows, err = judder(*arguments)
+    found, rows, err = judder(*arguments)
     assert found == code and words in err and "secret" not in err.replace("me:secret@x", ""), err
+    assert [row for row in rows if "hex" in row] == []  # nothing to be pasted by mistake
 
 
 def test_no_broker(judder: Any) -> None:

@@ -32,7 +32,8 @@ Without --to it prints what to publish, and where. JUDDER_MQTT_PASSWORD holds
 the broker's password (mqtt://user@host). Over LoRaWAN a node listens after it
 has sent, so an answer takes as long as its interval.
 \b
-Exit code: 0 made, sent or answered; 4 no answer in time, or the node refused.
+Exit code: 0 made, sent or answered; 3 no broker; 4 no answer in time, or the
+node refused.
 """
 
 
@@ -81,6 +82,7 @@ def command(
         raise click.UsageError("--confirmed goes with --chirpstack or --tts")
     if wait_s is not None and url is None:
         raise click.UsageError("--wait goes with --to")
+    target = None if url is None else broker.parse(url)
     tag = secrets.randbelow(1 << 16) if tag is None else tag
     settings = dict(_setting(text) for text in given) if given else None
     limit = limit or (_LORAWAN_BYTES if server else None)
@@ -103,9 +105,9 @@ def command(
         if server:
             row["body"] = json.loads(publication[1])
     _print(row, as_json)
-    if url is not None and publication is not None:
+    if target is not None and publication is not None:
         wanted = None if node is None else node_id(node)
-        _send(broker.parse(url), publication, answers, wait_s, (wanted, device, tag), as_json)
+        _send(target, publication, answers, wait_s, (wanted, device, tag), as_json)
 
 
 def _send(

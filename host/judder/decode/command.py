@@ -62,7 +62,8 @@ def _argument(request: str, axis: str | None) -> int:
     if request != "capture":
         return number
     if axis not in schema.AXES[1:]:
-        raise EncodeError(f"command: a capture needs axis 'x', 'y' or 'z', not {axis!r}")
+        given = "" if axis is None else f", not {axis!r}"
+        raise EncodeError(f"command: a capture needs an axis, 'x', 'y' or 'z'{given}")
     return number | schema.AXES.index(axis) << _AXIS_SHIFT
 
 

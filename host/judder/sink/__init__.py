@@ -161,4 +161,4 @@ def _plugin(name: str, found: object) -> Plugin:
 
 def needs(package: str, extra: str, error: ImportError) -> InputError:
     """What to raise when an optional package is not there."""
-    return InputError(f"this sink needs {package} ({error}): pip install 'judder[{extra}]'")
+    return InputError(f"{package} is needed ({error}): pip install 'judder[{extra}]'")

@@ -7,7 +7,6 @@ reply = server.post("/write?db=judder", body, {"Content-Type": "text/plain"})
 from __future__ import annotations
 
 import http.client
-import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from judder import tls
 from judder.errors import InputError
 from judder.sink import SinkDown, SinkOptions, halves
 
@@ -41,7 +41,7 @@ class HttpOptions(SinkOptions):
         SinkOptions.__post_init__(self)
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError("url: an address is expected, as https://server:8086")
+            raise InputError("url: an address is expected, as https://server.example/path")
         if parts.username or parts.password:
             raise InputError("url: a user or password in the address would end up in logs; it has keys of its own")
         if self.timeout_s <= 0:
@@ -75,11 +75,7 @@ class Server:
         self.shown = f"{parts.scheme}://{parts.netloc}"
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
         if parts.scheme == "https":
-            try:
-                context = ssl.create_default_context(cafile=options.ca_file)
-            except (OSError, ssl.SSLError) as error:
-                raise InputError(f"ca_file: cannot use {options.ca_file}: {error}") from error
-            handlers.append(urllib.request.HTTPSHandler(context=context))
+            handlers.append(urllib.request.HTTPSHandler(context=tls.trusting(options.ca_file)))
         self._opener = urllib.request.build_opener(*handlers)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:

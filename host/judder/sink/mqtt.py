@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from judder import tls
 from judder.errors import InputError
 from judder.sink import SinkDown, SinkOptions, needs, secret
 
@@ -38,8 +38,9 @@ _RETRY_S = (1.0, 60.0)
 class MqttOptions(SinkOptions):
     """host, port: the broker; port 0: 1883, with tls 8883. user, password: where it asks for them. tls: encrypted, the
     broker's certificate verified; ca_file: certificates to trust in place of the system's, PEM; cert_file, key_file:
-    our own, where the broker wants one. client_id: what the broker knows us by; empty: one that fits. protocol:
-    "3.1.1", or "5", in which a broker says when a topic is not ours to publish to. timeout_s: for an answer."""
+    our own, where the broker wants one; each of them implies tls. client_id: what the broker knows us by; empty: one
+    that fits. protocol: "3.1.1", or "5", in which a broker says when a topic is not ours to publish to. timeout_s: for
+    an answer."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -66,14 +67,7 @@ class MqttOptions(SinkOptions):
             raise InputError(f"timeout_s: {self.timeout_s:g} is not above 0")
         if self.password and not self.user:
             raise InputError("user: MQTT has no password without a user")
-        for key in ("ca_file", "cert_file", "key_file"):
-            path = getattr(self, key)
-            if path is not None:
-                setattr(self, key, Path(path))
-                if not self.tls:
-                    raise InputError(f"{key}: only with tls = true")
-        if (self.cert_file is None) != (self.key_file is None):
-            raise InputError("key_file: cert_file and key_file come together")
+        tls.check(self)
         self.port = self.port or (8883 if self.tls else 1883)
 
 
@@ -129,7 +123,7 @@ class Publisher:
         self._options = options
         self._role = role or Role()
         self._client_id = options.client_id or client_id
-        self._context = _context(options) if options.tls else None
+        self._context = tls.context(options)
         self._lock = threading.RLock()
         self._client: paho.Client | None = None
         # What was heard, with who heard it; None: look whether all is well.
@@ -347,16 +341,3 @@ def _goodbye(client: paho.Client) -> ReasonCode | None:
     if client.protocol != MQTTProtocolVersion.MQTTv5:
         return None
     return ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
-
-
-def _context(options: MqttOptions) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise InputError(f"ca_file: cannot use {options.ca_file}: {error}") from error
-    if options.cert_file:
-        try:
-            context.load_cert_chain(options.cert_file, options.key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise InputError(f"cert_file: cannot use {options.cert_file}: {error}") from error
-    return context

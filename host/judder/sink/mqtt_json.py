@@ -5,14 +5,13 @@ The object is the line NDJSON has of it. Its "id" is the same when a message is 
 
 from __future__ import annotations
 
-import json
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from judder.errors import InputError
 from judder.flow import Observation
-from judder.sink import Plugin, Poisoned, rows
+from judder.sink import Plugin, rows
 from judder.sink.base import BaseSink
 from judder.sink.mqtt import Message, MqttOptions, Publisher
 
@@ -62,11 +61,8 @@ class MqttJsonSink(BaseSink):
 
     def _message(self, index: int, observation: Observation) -> Message:
         topic = self._topic.format(node=observation.node or "unknown", kind=observation.record.kind)
-        try:
-            body = json.dumps(rows.nested(observation), separators=(",", ":"), allow_nan=False)
-        except ValueError as error:
-            raise Poisoned(index, f"JSON has no way to write it: {error}") from error
-        return Message(topic, body.encode(), self._retain)
+        _id, body = rows.json_line(index, observation)
+        return Message(topic, body, self._retain)
 
     def close(self) -> None:
         self._publisher.close()

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from judder.flow import Observation
-from judder.sink import Plugin, Poisoned, SinkOptions, append, daily, rows
+from judder.sink import Plugin, SinkOptions, append, daily, rows
 from judder.sink.base import BaseSink
 
 
@@ -43,13 +42,9 @@ class NdjsonSink(BaseSink):
     def write(self, batch: Sequence[Observation]) -> None:
         lines: dict[Path, list[tuple[str, bytes]]] = {}
         for index, observation in enumerate(batch):
-            row = rows.nested(observation)
+            id_, line = rows.json_line(index, observation)
             path = daily.path(self._path, observation) if self._daily else self._path
-            try:
-                line = json.dumps(row, separators=(",", ":"), allow_nan=False)
-            except ValueError as error:
-                raise Poisoned(index, f"JSON has no way to write it: {error}") from error
-            lines.setdefault(path, []).append((row["id"], line.encode() + b"\n"))
+            lines.setdefault(path, []).append((id_, line + b"\n"))
         for path, found in lines.items():
             self._files.of(path).append(found)
 

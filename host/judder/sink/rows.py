@@ -13,6 +13,7 @@ from typing import Any
 
 from judder.decode import columns
 from judder.flow import Observation, Uplink
+from judder.sink import Poisoned
 
 # Namespace of the ids below (RFC 9562, version 5).
 NAMESPACE = uuid.UUID("5f8c1f0e-2d0b-5b7e-9d35-6b1c8a1d7f40")
@@ -93,6 +94,15 @@ def nested(observation: Observation) -> dict[str, Any]:
         row["uplink"]["tags"] = dict(uplink.tags)
     row["payload"] = uplink.payload.hex()
     return row
+
+
+def json_line(index: int, observation: Observation) -> tuple[str, bytes]:
+    """(id, the nested row as JSON). Raises Poisoned with that index for a number JSON has no way to write."""
+    row = nested(observation)
+    try:
+        return row["id"], json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError as error:
+        raise Poisoned(index, f"JSON has no way to write it: {error}") from error
 
 
 # --- flat, for tables

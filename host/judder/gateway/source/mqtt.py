@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from judder import tls
 from judder.errors import InputError
 from judder.gateway.intake import Arrival
-from judder.gateway.source import Desk, Plugin, Source, tls
+from judder.gateway.source import Desk, Plugin, Source
 from judder.ingest import topics
 from judder.sink import needs, secret
 

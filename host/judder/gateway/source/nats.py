@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from judder import tls
 from judder.errors import DeviceError, InputError
-from judder.gateway.source import Desk, Plugin, tls
+from judder.gateway.source import Desk, Plugin
 from judder.sink import needs, secret
 
 if TYPE_CHECKING:

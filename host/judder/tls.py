@@ -1,4 +1,4 @@
-"""The keys tls, ca_file, cert_file and key_file, of every source that connects to a server."""
+"""The keys tls, ca_file, cert_file and key_file, of whatever connects to a server."""
 
 from __future__ import annotations
 
@@ -27,10 +27,18 @@ def context(options: Keys) -> ssl.SSLContext | None:
     """None without tls. Raises InputError for files that cannot be used."""
     if not options.tls:
         return None
-    try:
-        found = ssl.create_default_context(cafile=options.ca_file)
-        if options.cert_file is not None:
+    found = trusting(options.ca_file)
+    if options.cert_file is not None:
+        try:
             found.load_cert_chain(options.cert_file, options.key_file)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise InputError(f"ca_file, cert_file, key_file: cannot be used: {error}") from error
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise InputError(f"cert_file: cannot use {options.cert_file}: {error}") from error
     return found
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """The authorities in that file, or the system's. Raises InputError for a file that cannot be used."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"ca_file: cannot use {ca_file}: {error}") from error
