@@ -69,8 +69,7 @@ class Postgres:
 
     def kill(self) -> None:
         """All its processes, with no chance to say or write anything."""
-        ((pid,),) = self.run("SELECT pg_backend_pid()", "postgres")
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        parent = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         children = [int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
         self.server.stop(signal.SIGKILL)
         for child in children:
