@@ -186,8 +186,8 @@ def test_options_that_cannot_be(given: dict[str, Any], said: str) -> None:
 
 
 def test_subjects_follow_the_stream() -> None:
-    assert NatsOptions().subjects == "$MQTT.msgs.part.{}.judder.*.*"
-    assert NatsOptions(stream="JUDDER").subjects == "part.{}.judder.*.*"
+    assert NatsOptions().subjects == "$MQTT.msgs.part.{}.judder.*.up"
+    assert NatsOptions(stream="JUDDER").subjects == "part.{}.judder.*.up"
     assert NatsOptions(partitions=1, subjects="$MQTT.msgs.judder.*.up").partitions == 1
 
 

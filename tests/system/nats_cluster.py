@@ -145,12 +145,12 @@ class Node:
         self._patience_s = patience_s
         self._client: mqtt.Client | None = None
 
-    def publish(self, payload: bytes, what: str = "up", attempts: int = 60) -> None:
+    def publish(self, payload: bytes, attempts: int = 60) -> None:
         for _ in range(attempts):
             if self._client is None:
                 self._client = self._connected()
             if self._client is not None:
-                info = self._client.publish(f"judder/{self.topic_of}/{what}", payload, qos=1)
+                info = self._client.publish(f"judder/{self.topic_of}/up", payload, qos=1)
                 self.sent += 1
                 if self._told(info):
                     return

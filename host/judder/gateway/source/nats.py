@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from judder.gateway.source.nats_stream import Place
 
 MQTT_STREAM = "$MQTT_msgs"
-_MQTT_SUBJECTS = "$MQTT.msgs.part.{}.judder.*.*"
-_OWN_SUBJECTS = "part.{}.judder.*.*"
+_MQTT_SUBJECTS = "$MQTT.msgs.part.{}.judder.*.up"
+_OWN_SUBJECTS = "part.{}.judder.*.up"
 _POLL_S = 0.5
 # A gateway that came is seen so much later by the others.
 _TURN_S = 3.0
