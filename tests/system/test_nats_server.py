@@ -76,6 +76,7 @@ class Desk:
         self.stopping = False
         self.taken: list[Arrival] = []
         self.said: list[tuple[bool, str]] = []
+        self.notes: list[str] = []
         self.stored = stored
         self.room = threading.Event()
         self.room.set()
@@ -95,7 +96,8 @@ class Desk:
 
     def missed(self, total: int) -> None: ...
 
-    def note(self, message: str, level: str = "info") -> None: ...
+    def note(self, message: str, level: str = "info") -> None:
+        self.notes.append(f"{level}: {message}")
 
     def pause(self, seconds: float) -> bool:  # noqa: ARG002
         return self.stopping
@@ -205,3 +207,12 @@ def test_names_of_other_groups_are_left_alone(server: Server) -> None:
     with running(server.options(group="west"), one), running(server.options(group="west-0"), two):
         server.publish(*frames(31))
         wait_for(lambda: reading(31) in one.payloads and reading(31) in two.payloads, "each group all")
+
+
+def test_leases_are_as_long_as_those_of_the_group(server: Server) -> None:
+    """Longer ones would be over at the servers first, and another gateway would take the same."""
+    first, second = Desk(), Desk()
+    with running(server.options(group="lease"), first), running(server.options(group="lease", lease_s=600), second):
+        wait_for(lambda: second.notes, "what it does instead")
+    assert first.notes == []
+    assert second.notes == ["warning: gateways of this group have lease_s = 3; so has this one"]

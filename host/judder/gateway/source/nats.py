@@ -1,8 +1,8 @@
 """A NATS JetStream cluster: taken by any number of gateways, acknowledged when it is in the spool of one of them.
 
 Nodes publish MQTT 3.1.1 to NATS itself. It tells a node that it has a message when that is in its stream $MQTT_msgs, on
-all replicas, and at no other moment; so that is the stream to take from. What another stream has of the same subject is
-not acknowledged: while that stream has no leader, it gets nothing. Programs that wait for JetStream's own answer, and
+most of the replicas; so that is the stream to take from. What another stream has of the same subject is not waited for:
+while that stream has no leader, it gets nothing. Programs that wait for JetStream's own answer, and
 name their messages (Nats-Msg-Id), may use a stream of their own.
 
 host/integrations/nats/ has the servers' configuration.
@@ -195,12 +195,17 @@ class _Run:
         created = await Consumers(client, options).begin()
         desk.connected(True)  # from now on everything is kept for us
         place = Place(desk, created)
-        share = Share(await self._bucket(client), self._token, options.partitions, options.lease_s, time.monotonic)
+        bucket = await self._bucket(client)
+        lease_s = (await bucket.status()).ttl
+        if lease_s != options.lease_s:
+            # Keys go away by that, whatever we think.
+            desk.note(f"gateways of this group have lease_s = {lease_s:g}; so has this one", "warning")
+        share = Share(bucket, self._token, options.partitions, lease_s, time.monotonic)
         readers: dict[int, asyncio.Task[None]] = {}
         try:
             while not desk.stopping and not client.is_closed:
                 await self._turn(client, share, place, readers)
-                until = time.monotonic() + min(_TURN_S, options.lease_s / 3)
+                until = time.monotonic() + min(_TURN_S, lease_s / 3)
                 while time.monotonic() < until and not desk.stopping:
                     await asyncio.sleep(_POLL_S)
         finally:
