@@ -100,13 +100,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with contextlib.closing(spool_file.connect(path, "NORMAL")) as db:
             spool_file.check_version(path, db)
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with spool_file.transaction(db):
                 yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
     except sqlite3.Error as error:
         raise spool_file.translated(error, path) from error

@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -306,25 +306,12 @@ class Spool:
 
     @contextmanager
     def _changing(self, db: Any) -> Iterator[Any]:
-        with self._writing:
-            if db is self._quick:
-                with self._using:
-                    yield from self._transaction(db)
-            else:
-                yield from self._transaction(db)
-
-    def _transaction(self, db: Any) -> Iterator[Any]:
-        try:
-            db.execute("BEGIN IMMEDIATE")
+        with self._writing, self._using if db is self._quick else nullcontext():
             try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
+                with spool_file.transaction(db):
+                    yield db
+            except sqlite3.Error as error:
+                raise self._translated(error) from error
 
     def _translated(self, error: sqlite3.Error) -> SpoolError:
         found = spool_file.translated(error, self.path)

@@ -104,7 +104,6 @@ class SourceThread(threading.Thread):
         self._metrics = metrics
         self._wait_when_full = wait_when_full
         self._missed = 0
-        self._taken_at = 0.0
         metrics.set("source_up", 0, source=origin)
         metrics.add("received_total", 0, source=origin)
 
