@@ -13,9 +13,12 @@ import pytest
 from tests.host import disk_cut, sinks
 
 from judder.flow import Observation
+from judder.gateway.spool import Spool
 from judder.sink import append, durable, parquet_store
 from judder.sink.ndjson import NdjsonOptions, NdjsonSink
 from judder.sink.parquet import ParquetOptions, ParquetSink
+from judder.sink.sparkplug import NumbersInFile
+from judder.sink.sqlite import SqliteOptions, SqliteSink
 
 FULL = bool(os.environ.get("JUDDER_FULL"))
 DAY = 86400
@@ -200,3 +203,32 @@ def test_removing_before_the_whole_is_there_is_noticed(tmp_path: Path, monkeypat
         steps = recorded(STORES[0], tmp_path / "whole", monkeypatch)
     _disks, wrong = judge(STORES[0], steps, tmp_path, monkeypatch, every=9)
     assert any("lost" in line for line in wrong)
+
+
+# --- files of others in folders of ours
+
+
+def _bdseq(path: Path) -> None:
+    NumbersInFile(path).use(7)
+    assert path.read_text() == "7\n"
+
+
+def _spool(path: Path) -> None:
+    Spool(path).close()
+
+
+def _sqlite(path: Path) -> None:
+    with SqliteSink(SqliteOptions(path=path)) as sink:
+        sink.write([sinks.reading(1)])
+
+
+@pytest.mark.parametrize("make", [_bdseq, _spool, _sqlite])
+def test_names_of_new_folders_are_on_the_disk(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite syncs the folder its files are in, and none above it: what was acknowledged would be gone with those."""
+    synced, real = set(), durable.sync_folder
+    monkeypatch.setattr(durable, "sync_folder", lambda folder: (synced.add(folder), real(folder)))
+    make(tmp_path / "new" / "folder" / "file")
+    wanted = {tmp_path, tmp_path / "new"} | ({tmp_path / "new" / "folder"} if make is _bdseq else set())
+    assert wanted <= synced

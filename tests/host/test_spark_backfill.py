@@ -102,7 +102,14 @@ def test_what_cannot_be_done_is_said_before_it_begins(raw_columns: dict[str, str
 
 # --- with Spark
 
-needs_spark = pytest.mark.skipif(bool(MISSING), reason=f"without {' and '.join(MISSING)}")
+
+@pytest.fixture
+def spark() -> None:
+    if MISSING:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"without {' and '.join(MISSING)}")
+
+
+needs_spark = pytest.mark.usefixtures("spark")
 
 
 def job(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from judder.errors import InputError, JudderError
+from judder.sink import durable
 
 VERSION = 1
 _BUSY_S = 30
@@ -99,7 +100,7 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(path.parent)
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise InputError(f"cannot keep a spool at {path}: {error.strerror}; name another place") from error

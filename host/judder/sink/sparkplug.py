@@ -6,8 +6,6 @@ that to be there: what comes meanwhile stays in the spool, and comes as history.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import socket
 import time
@@ -17,7 +15,7 @@ from pathlib import Path
 
 from judder.errors import InputError
 from judder.flow import Observation
-from judder.sink import Plugin, Poisoned, SinkDown, rows
+from judder.sink import Plugin, Poisoned, SinkDown, durable, rows
 from judder.sink.base import BaseSink
 from judder.sink.mqtt import MqttOptions, Publisher
 from judder.sink.spb import metrics
@@ -73,17 +71,11 @@ class NumbersInFile:
         return (self._last + 1) % 256
 
     def use(self, number: int) -> None:
-        new = self._path.with_name(self._path.name + ".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("w") as file:
-                file.write(f"{number}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            durable.make_folder(self._path.parent)
+            with durable.placing(self._path) as file:
+                file.write(b"%d\n" % number)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
             raise SinkDown(f"cannot write {self._path}: {error.strerror or error}") from error
         self._last = number
 

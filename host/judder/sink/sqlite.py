@@ -17,7 +17,7 @@ from typing import Any
 
 from judder.decode import columns
 from judder.flow import Observation
-from judder.sink import Plugin, Poisoned, SinkDown, SinkOptions, rows
+from judder.sink import Plugin, Poisoned, SinkDown, SinkOptions, durable, rows
 from judder.sink.base import BaseSink
 
 _BUSY_S = 10.0
@@ -79,7 +79,7 @@ class SqliteSink(BaseSink):
 
     def _opened(self) -> Any:
         if self._db is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(self._path.parent)
             self._db = self._connect(self._path, timeout=_BUSY_S, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
