@@ -14,7 +14,7 @@ import pytest
 from oracle_cases import Case
 from tests.tools import npm_packages
 
-FRAMES = 110_000 if os.environ.get("JUDDER_FULL") else 4000
+FRAMES = 110_000 if os.environ.get("JUDDER_FULL") else 1500
 BATCH = 10_000
 
 
