@@ -103,6 +103,19 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     assert len(found) == 5 and found[-1].startswith("there is no [[sink]]; types are ndjson")
 
 
+def test_a_wrong_key_hides_no_wrong_value(tmp_path: Path) -> None:
+    text = "[[source]]\ntype='broker'\n[[sink]]\ntype='csv'\n[[sink]]\ntype='csv'\nkids=1\nbatch_size=0\n"
+    text += "[[sink]]\ntype='influx'\nurl='http://x'\nbukcet='b'\n"
+    found = problems(tmp_path, text)
+    assert [problem.partition("; ")[0] for problem in found] == [
+        "[[sink]] 2 csv: name: there is one of that name already",
+        "[[sink]] 2 csv: there is no key 'kids'",
+        "[[sink]] 2 csv: batch_size: 0 is not at least 1",
+        # And not that the bucket's name is expected, of which the first is the cause.
+        "[[sink]] 3 influx: there is no key 'bukcet'",
+    ]
+
+
 def test_single_brackets(tmp_path: Path) -> None:
     assert problems(tmp_path, "[source]\ntype = 'mqtt'\n[[sink]]\ntype = 'csv'\n") == [
         "[source]: write [[source]], with two brackets: there may be several"

@@ -299,9 +299,9 @@ def _entries(
             found.problems.append(f"{where}: type: is missing; types are {', '.join(types)}")
         elif not isinstance(name, str) or not _NAME.fullmatch(name):
             found.problems.append(f"{where}: name: up to 32 letters, digits, - and _ are expected")
-        elif name in names:
-            found.problems.append(f"{where}: name: there is one of that name already; give each its own")
         else:
+            if name in names:
+                found.problems.append(f"{where}: name: there is one of that name already; give each its own")
             names.add(name)
             try:
                 plugin = load(type_)

@@ -64,7 +64,7 @@ def build(cls: type[Any], table: Mapping[str, Any], places: Places, also: Iterab
         if required and field.name not in table:
             problems.append(f"{field.name}: is missing")
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, *_also_wrong(cls, values)])
     for field in fields.values():  # defaults that are paths lie where given ones would
         if field.name not in values and isinstance(field.default, Path):
             values[field.name] = _Key(field.name, field, places).path(str(field.default))
@@ -72,6 +72,17 @@ def build(cls: type[Any], table: Mapping[str, Any], places: Places, also: Iterab
         return cls(**values)
     except InputError as error:
         raise ConfigError([str(error)]) from error
+
+
+def _also_wrong(cls: type[Any], values: Mapping[str, Any]) -> list[str]:
+    """What the rest would be refused for, where that is one of the keys given and not what is missing."""
+    try:
+        cls(**values)
+    except InputError as error:
+        return [str(error)] if str(error).partition(":")[0] in values else []
+    except TypeError:  # without what it cannot do without
+        pass
+    return []
 
 
 def unknown(key: str, valid: Iterable[str], what: str = "key") -> str:
