@@ -180,6 +180,21 @@ def test_what_a_broker_repeats_after_a_crash_is_left_out(tmp_path: Path) -> None
     again.spool.close()
 
 
+def test_what_others_took_meanwhile_is_no_gap(tmp_path: Path) -> None:
+    """Of that node; and only from the message that says so. A place may be stored with nothing else."""
+    way = Way(tmp_path)
+    way.take(uplink(1), uplink(1, OTHER))
+    way.intake.take("plant", [], "place 2")
+    assert way.spool.position("plant") == "place 2"
+    way.intake.take("plant", [Arrival(uplink(50), meanwhile=True), Arrival(uplink(53)), Arrival(uplink(50, OTHER))])
+    assert way.words == [(), (), (), ("gap:2",), ("gap:48",)]
+    way.spool.close()
+    again = Way(tmp_path)
+    again.take(uplink(53), uplink(54))
+    assert again.words[-2:] == [("duplicate",), ()]
+    again.spool.close()
+
+
 def test_equal_messages_that_were_no_repetition_are_kept(tmp_path: Path) -> None:
     """Each stored one accounts for one repetition in a connection, no more."""
     still = Uplink(NODE, reading(None, None), T0, "mqtt")  # a machine that stands still sends equal frames

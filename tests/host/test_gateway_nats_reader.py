@@ -13,6 +13,7 @@ from tests.host.gateways import NODE
 from judder.gateway.intake import Arrival
 from judder.gateway.source import Stopped, nats_stream
 from judder.gateway.source.nats import NatsOptions
+from judder.gateway.source.nats_consumers import Made
 from judder.gateway.source.nats_stream import Place, Reader
 
 LAST = 8
@@ -25,15 +26,17 @@ class Desk:
 
     def __init__(self, refuse: int = 0) -> None:
         self.taken: list[bytes] = []
+        self.marked: list[bool] = []
         self.refuse = refuse
 
     def position(self) -> None:
         return None
 
     def take(self, arrivals: Sequence[Arrival], _position: str) -> None:
-        if self.refuse:
+        if self.refuse and arrivals:
             self.refuse -= 1
             raise Stopped
+        self.marked += [one.meanwhile for one in arrivals]
         self.taken += [one.event.payload for one in arrivals]  # type: ignore[union-attr]
 
 
@@ -61,16 +64,18 @@ class Server:
         self.desk = desk
         self.acknowledged: set[int] = set()
         self.made: list[int] = []
+        self.number = 0
         self._lost = set(lost)
         self._fetch = fetch
 
     # As Consumers.
-    async def anew(self, _partition: int, last: int) -> str:
+    async def anew(self, _partition: int, last: int) -> Made:
         self.made.append(last)
         self._waiting = list(range(last + 1, LAST + 1))
         self._again: list[int] = []
         self._delivery = 0
-        return "group-0-1"
+        self.number += 1
+        return Made(f"group-0-{self.number}", self.number, self.number - 1)
 
     async def check(self, _consumer: str) -> None: ...
 
@@ -125,6 +130,7 @@ def test_what_did_not_arrive_is_taken_in_its_place(lost: tuple[int, ...], fetch:
     read(server)
     assert server.desk.taken == ALL
     assert server.acknowledged == set(range(1, LAST + 1))
+    assert not any(server.desk.marked), "nobody else had it"
     assert server.made[0] == 0 and server.made == sorted(server.made)
 
 
@@ -151,6 +157,14 @@ def test_what_the_spool_did_not_take_is_not_acknowledged() -> None:
     server = Server(Desk(refuse=1))
     read(server)
     assert server.desk.taken == [] and server.acknowledged == set()
+
+
+def test_a_node_another_gateway_heard_meanwhile_is_marked_once() -> None:
+    server = Server(Desk(), lost=(3,))
+    server.number = 7  # seven consumers were made by others
+    read(server)
+    assert server.desk.taken == ALL
+    assert server.desk.marked == [True] + [False] * (LAST - 1)
 
 
 def test_a_lease_that_is_over_takes_no_more() -> None:

@@ -132,10 +132,13 @@ def test_a_gateway_is_killed(cluster: Cluster, tmp_path: Path, capsys: Any) -> N
         both[1].start()  # what it had stored goes downstream
         wait_for(lambda: set().union(*map(_readings, both)) >= WANTED, "every message downstream")
         wait_for(lambda: _shares(cluster) == [4, 4], "both with their half again")
-        for gateway in both:
-            assert gateway.stop() == 0, gateway.log()[-2000:]
-        rows = [_readings(gateway) for gateway in both]
-        ids = {row["id"] for gateway in both for row in gateway.ndjson()}
+        _one_more(cluster, both, READINGS)
+        assert both[0].stop() == 0, both[0].log()[-2000:]
+        wait_for(lambda: _shares(cluster) == [8], "the other with all partitions")
+        _one_more(cluster, both, READINGS + 1)
+        assert both[1].stop() == 0, both[1].log()[-2000:]
+        rows = [[row for row in _readings(gateway) if row in WANTED] for gateway in both]
+        ids = {row["id"] for gateway in both for row in gateway.ndjson() if row["sequence"] < READINGS}
         with capsys.disabled():
             print(_summary("a gateway killed", Counter(row for one in rows for row in one), rows, senders))
             print(f"{len(ids)} of {len(WANTED)} rows where both write to one database")
@@ -143,6 +146,18 @@ def test_a_gateway_is_killed(cluster: Cluster, tmp_path: Path, capsys: Any) -> N
         assert len(ids) == len(WANTED)
         assert _breaks(rows) == 0
         assert all(rows), "both took some"
+        words = {word for gateway in both for row in gateway.ndjson() for word in row["problems"]}
+        assert words == set(), "what the other took meanwhile is no gap"
+
+
+def _one_more(cluster: Cluster, gateways: list[GatewayProcess], number: int) -> None:
+    """Of each node, downstream."""
+    for name in NODES:
+        node = Node(name, cluster.mqtt_ports)
+        node.publish(reading(number))
+        node.close()
+    wanted = {(name, number) for name in NODES}
+    wait_for(lambda: set().union(*map(_readings, gateways)) >= wanted, "one more of each")
 
 
 def test_programs_that_name_their_messages(cluster: Cluster, tmp_path: Path) -> None:

@@ -126,6 +126,10 @@ class Tracker:
             state.reboots,
         )
 
+    def forget(self, node: str) -> None:
+        """For one that others heard meanwhile: what is known of it says nothing of what comes."""
+        self._nodes.pop(node, None)
+
     def nodes(self) -> Iterable[str]:
         """Ids of those remembered, the longest silent first."""
         return tuple(self._nodes)

@@ -28,10 +28,12 @@ _ASIDE_BYTES = 8192
 @dataclass(slots=True)
 class Arrival:
     """One thing a source got. repeat: the broker says it has sent this before, as MQTT's DUP flag does: the number of
-    the connection that says so; None: it says no such thing."""
+    the connection that says so; None: it says no such thing. meanwhile: another gateway may have taken what this node
+    sent before."""
 
     event: Event | Poison
     repeat: int | None = None
+    meanwhile: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ class Intake:
                 work.counts["repeated"] += 1
                 return
             work.counts["received"] += 1
+            if arrival.meanwhile:
+                tracker.forget(event.node)
             self._uplink(event, work, tracker)
         elif isinstance(event, Poison):
             self._aside(work, "event", str(event.error), event.uplink)

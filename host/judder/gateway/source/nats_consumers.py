@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nats.errors import Error
 from nats.js.api import (
@@ -55,6 +55,14 @@ def stream_config(options: NatsOptions) -> StreamConfig:
     )
 
 
+class Made(NamedTuple):
+    """A consumer. number: its n; before: that of the one before it, 0 for none."""
+
+    name: str
+    number: int
+    before: int
+
+
 class Consumers:
     """All methods raise nats.errors.Error or TimeoutError: no leader, a server that went away. Both pass."""
 
@@ -75,16 +83,17 @@ class Consumers:
                 await self._make(partition, 1, 0)
         return str(info.created)
 
-    async def anew(self, partition: int, last: int) -> str:
+    async def anew(self, partition: int, last: int) -> Made:
         """A consumer that goes on after the last message acknowledged, or after number `last` where that is later."""
         old = self._of(partition, await self._names())
-        for name in old.values():
-            last = max(last, _done(await self._context.consumer_info(self._options.stream, name)))
-        made = await self._make(partition, max(old, default=0) + 1, last)
-        for name in old.values():
+        before = max(old, default=0)
+        for one in old.values():
+            last = max(last, _done(await self._context.consumer_info(self._options.stream, one)))
+        name = await self._make(partition, before + 1, last)
+        for one in old.values():
             with contextlib.suppress(Error, TimeoutError):  # the next one made takes it away
-                await self._context.delete_consumer(self._options.stream, name)
-        return made
+                await self._context.delete_consumer(self._options.stream, one)
+        return Made(name, before + 1, before)
 
     async def check(self, consumer: str) -> None:
         """Raises also where it is not there any more."""

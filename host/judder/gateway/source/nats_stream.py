@@ -21,7 +21,7 @@ from judder.flow import Poison, Uplink
 from judder.gateway.intake import Arrival
 from judder.gateway.source import Desk, Stopped
 from judder.gateway.source.nats import NatsOptions
-from judder.gateway.source.nats_consumers import Consumers
+from judder.gateway.source.nats_consumers import Consumers, Made
 from judder.ingest import topics
 from judder.ingest.events import Event
 
@@ -37,14 +37,17 @@ _SILENT = 15
 
 
 class Place:
-    """Where this gateway is: of each partition, the number of the last message in its spool; stored with them."""
+    """Where this gateway is: of each partition, the number of the last message in its spool, and of the last consumer
+    it had; stored with the messages."""
 
     def __init__(self, desk: Desk, created: str) -> None:
         self.desk = desk
         self._lock = asyncio.Lock()
         stored = json.loads(desk.position() or "{}")
         # A stream that was deleted and made anew counts from 1 again.
-        self._last: dict[str, int] = stored.get("last", {}) if stored.get("created") == created else {}
+        known = stored.get("created") == created
+        self._last: dict[str, int] = stored.get("last", {}) if known else {}
+        self._consumers: dict[str, int] = stored.get("consumers", {}) if known else {}
         self._created = created
 
     def last(self, partition: int) -> int:
@@ -53,10 +56,24 @@ class Place:
     async def take(self, partition: int, arrivals: Sequence[Arrival], number: int) -> None:
         """Durable when it returns. number: of the last. Raises Stopped."""
         async with self._lock:
-            after = {**self._last, str(partition): number}
-            text = json.dumps({"created": self._created, "last": after})
-            await asyncio.to_thread(self.desk.take, arrivals, text)
-            self._last = after
+            self._last = await self._stored(arrivals, {**self._last, str(partition): number}, self._consumers)
+
+    async def has(self, partition: int, made: Made) -> bool:
+        """That consumer is ours. Whether the one before was another gateway's. Raises Stopped."""
+        key = str(partition)
+        foreign = made.before != self._consumers.get(key, 0)
+        async with self._lock:
+            consumers = {**self._consumers, key: made.number}
+            await self._stored([], self._last, consumers)
+            self._consumers = consumers
+        return foreign
+
+    async def _stored(
+        self, arrivals: Sequence[Arrival], last: dict[str, int], consumers: dict[str, int]
+    ) -> dict[str, int]:
+        text = json.dumps({"created": self._created, "last": last, "consumers": consumers})
+        await asyncio.to_thread(self.desk.take, arrivals, text)
+        return last
 
 
 class Reader:
@@ -72,12 +89,16 @@ class Reader:
         self._partition = partition
         self._place = place
         self._holds = holds
+        self._met: set[str] | None = None  # nodes heard since another gateway had the partition; None: none had
 
     async def run(self) -> None:
         """Until the partition is ours no more, or the gateway stops."""
         while self._holds() and not self._client.is_closed:
             try:
-                await self._follow(await self._consumers.anew(self._partition, self._place.last(self._partition)))
+                made = await self._consumers.anew(self._partition, self._place.last(self._partition))
+                if await self._place.has(self._partition, made):
+                    self._met = set()
+                await self._follow(made.name)
             except Stopped:
                 return
             except (Error, TimeoutError):  # no leader yet, a server that went away: both pass
@@ -113,11 +134,24 @@ class Reader:
             return
         if new:
             arrivals = [arrival(message) for message in new]
+            met = self._meet(arrivals)
             await self._place.take(self._partition, arrivals, new[-1].metadata.sequence.stream)
+            self._met = met
         for message in messages[:-1]:
             await message.ack()
         if messages:
             await messages[-1].ack_sync(timeout=_ANSWER_S)
+
+    def _meet(self, arrivals: Sequence[Arrival]) -> set[str] | None:
+        """Marks the first of each node after another gateway had the partition. The nodes met then."""
+        if self._met is None:
+            return None
+        met = set(self._met)
+        for one in arrivals:
+            node = one.event.node if isinstance(one.event, Uplink) else ""
+            one.meanwhile = bool(node) and node not in met
+            met.add(node)
+        return met
 
 
 def unbroken(messages: Sequence[Msg], before: int) -> list[Msg]:
