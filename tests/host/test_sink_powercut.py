@@ -1,6 +1,7 @@
 """Files of sinks and power cuts at every step: nothing lost that write() returned for, nothing twice afterwards."""
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -232,3 +233,19 @@ def test_names_of_new_folders_are_on_the_disk(
     make(tmp_path / "new" / "folder" / "file")
     wanted = {tmp_path, tmp_path / "new"} | ({tmp_path / "new" / "folder"} if make is _bdseq else set())
     assert wanted <= synced
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EROFS])
+def test_a_folder_that_has_no_sync_is_no_fault(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync(2): EROFS, EINVAL: the descriptor is bound to what does not support synchronization. A disk that fails is
+    another matter."""
+    said = [number]
+
+    def fsync(_fd: int) -> None:
+        raise OSError(said[0], os.strerror(said[0]))
+
+    monkeypatch.setattr(durable.os, "fsync", fsync)
+    durable.make_folder(tmp_path / "new")
+    said[0] = errno.EIO
+    with pytest.raises(OSError, match="Input/output"):
+        durable.make_folder(tmp_path / "newer")

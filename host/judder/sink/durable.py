@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+# What Linux says of a folder that cannot be synced: fsync(2), and what network and user-space file systems make of it.
+_NO_SUCH_CALL = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS, errno.EROFS}
+
 
 def sync_folder(folder: Path) -> None:
     """The names in it. Shares of other computers have no such call; there it is for them to be safe."""
@@ -19,7 +22,7 @@ def sync_folder(folder: Path) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EBADF):
+        if error.errno not in _NO_SUCH_CALL:
             raise
     finally:
         os.close(fd)
