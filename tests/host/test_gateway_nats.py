@@ -12,7 +12,7 @@ from nats.js.errors import KeyWrongLastSequenceError, NoKeysError
 from tests.host import tracking
 from tests.host.gateways import NODE, Clock
 
-from judder.errors import InputError
+from judder.errors import DeviceError, InputError
 from judder.flow import Poison, Uplink
 from judder.gateway.source import nats, nats_consumers, nats_stream
 from judder.gateway.source.nats import NatsOptions
@@ -183,6 +183,30 @@ def test_options_that_cannot_be(given: dict[str, Any], said: str) -> None:
         NatsOptions(**given)
     assert said in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_a_connection_that_does_not_want_to_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio.wait_for, which nats-py waits by, may swallow a cancellation in CPython 3.11."""
+    swallowed = 0
+
+    async def stubborn(*_given: Any, **_named: Any) -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed > 2:
+                    raise
+
+    class Stopping:
+        stopping, identity = True, "0"
+
+    monkeypatch.setattr("nats.connect", stubborn)
+    desk: Any = Stopping()
+    with pytest.raises(DeviceError, match="no answer"):
+        nats.NatsSource(NatsOptions()).run(desk)
+    assert swallowed == 3
 
 
 def test_subjects_follow_the_stream() -> None:

@@ -182,8 +182,11 @@ class _Run:
             done, _ = await asyncio.wait([asked], timeout=_POLL_S)
             if done:
                 return asked.result()
-        asked.cancel()
-        await asyncio.wait([asked])
+        while not asked.done():  # a wait_for in there may swallow a cancellation
+            asked.cancel()
+            await asyncio.wait([asked], timeout=_POLL_S)
+        if not asked.cancelled() and asked.exception() is None:
+            await asked.result().close()
         raise DeviceError(f"no connection to {', '.join(options.servers)}: {why or 'no answer'}")
 
     async def _work(self, client: Client) -> None:
