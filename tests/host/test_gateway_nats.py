@@ -200,7 +200,15 @@ def test_a_connection_that_does_not_want_to_end_is_ended(monkeypatch: pytest.Mon
                     raise
 
     class Stopping:
-        stopping, identity = True, "0"
+        """After the first look."""
+
+        identity = "0"
+        looks = 0
+
+        @property
+        def stopping(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
 
     monkeypatch.setattr("nats.connect", stubborn)
     desk: Any = Stopping()
