@@ -214,8 +214,9 @@ class _Run:
         finally:
             share.let_go()
             await asyncio.gather(*readers.values(), return_exceptions=True)
-            if not client.is_closed:
-                await share.leave()
+            if client.is_connected:
+                with contextlib.suppress(TimeoutError):  # the leases end by themselves
+                    await asyncio.wait_for(share.leave(), _CONNECT_S)
 
     async def _turn(self, client: Client, share: Share, place: Place, readers: dict[int, asyncio.Task[None]]) -> None:
         """Which partitions are ours by now; each has a reader while it is."""
