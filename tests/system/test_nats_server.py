@@ -15,13 +15,14 @@ from tests.host.gateways import NODE
 from tests.host.tracking import reading
 from tests.system import daemon
 from tests.system.gateway_process import wait_for
-from tests.system.nats_cluster import listening
+from tests.system.nats_cluster import Node, listening
 
 from judder.errors import DeviceError
 from judder.flow import Poison, Uplink
 from judder.gateway.intake import Arrival
 from judder.gateway.source import Stopped
 from judder.gateway.source.nats import NatsOptions, NatsSource
+from judder.gateway.source.nats_consumers import Consumers
 from judder.ingest.broker import free_port
 
 CONFIG = """
@@ -216,3 +217,40 @@ def test_leases_are_as_long_as_those_of_the_group(server: Server) -> None:
         wait_for(lambda: second.notes, "what it does instead")
     assert first.notes == []
     assert second.notes == ["warning: gateways of this group have lease_s = 3; so has this one"]
+
+
+SMALL = """
+server_name: small
+listen: 127.0.0.1:{port}
+jetstream {{ store_dir: "{folder}/jetstream", max_file_store: 100KB }}
+mqtt {{ host: 127.0.0.1, port: {mqtt} }}
+mappings: {{ "judder.*.up": "part.{{{{partition(8,1)}}}}.judder.{{{{wildcard(1)}}}}.up" }}
+"""
+
+
+def test_nodes_are_told_no_more_when_the_store_is_full(tmp_path: Path) -> None:
+    """And what they were told of is there."""
+    port, mqtt = free_port(), free_port()
+    (tmp_path / "nats.conf").write_text(SMALL.format(port=port, mqtt=mqtt, folder=tmp_path))
+    program = daemon.program("nats-server", "/usr/sbin")
+    server = daemon.Daemon([program, "-c", "nats.conf"], tmp_path, lambda: listening(port) and listening(mqtt))
+    server.start()
+
+    async def kept(begin: bool) -> int:
+        client = await nats.connect(f"nats://127.0.0.1:{port}")
+        if begin:
+            await Consumers(client, NatsOptions(replicas=1)).begin()
+        info = await client.jetstream().stream_info("$MQTT_msgs")
+        await client.close()
+        return int(info.state.messages)
+
+    try:
+        assert asyncio.run(kept(True)) == 0
+        node, told = Node(NODE, [mqtt], patience_s=5), 0
+        with pytest.raises(AssertionError, match="was not told"):
+            for _ in range(1000):
+                node.publish(bytes(1000), attempts=1)
+                told += 1
+        assert 0 < told == asyncio.run(kept(False))
+    finally:
+        server.stop()
