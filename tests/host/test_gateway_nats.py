@@ -142,6 +142,28 @@ def test_servers_that_do_not_answer() -> None:
     assert workers.renew("a") == set(range(8))
 
 
+def test_a_list_of_keys_that_never_ends() -> None:
+    """As nats-py 2.15 gives when the last key's time is over between its count and its delivery."""
+    workers = Workers("a")
+
+    class Endless(Bucket):
+        asked = 0
+
+        async def keys(self) -> list[str]:
+            self.asked += 1
+            if self.asked == 1:
+                await asyncio.Event().wait()
+            return await super().keys()
+
+    share = Share(Endless(workers.clock), "a", 1, 0.3, workers.clock)
+
+    async def finished(_partition: int) -> None: ...
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(share.renew(finished))
+    assert asyncio.run(share.renew(finished)) == {0}
+
+
 def test_a_lease_counts_from_before_it_was_asked_for() -> None:
     workers = Workers("a")
 

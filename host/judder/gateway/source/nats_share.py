@@ -8,6 +8,7 @@ before it was asked for, so it is over here before it is over there.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -67,8 +68,9 @@ class Share:
             await self._bucket.delete(f"worker.{self._token}")
 
     async def _keys(self) -> list[str]:
+        # nats-py waits for ever for the last key when that one goes away, its lease over, before it is delivered.
         try:
-            return list(await self._bucket.keys())
+            return list(await asyncio.wait_for(self._bucket.keys(), self._lease_s / 3))
         except NoKeysError:
             return []
 
