@@ -15,7 +15,7 @@ LINK ?= mqtt
 REGION ?= EU868
 ARGS ?=
 # Many tests wait for a process or a port, so a few more than there are cores.
-WORKERS ?= 3
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench vectors soak generate size spark clean

@@ -14,7 +14,7 @@ from judder.decode.records import Record
 from judder_core import codec, schema
 from judder_core.errors import DecodeError
 
-MUTATED = 1_000_000 if os.environ.get("JUDDER_FULL") else 100_000
+MUTATED = 1_000_000 if os.environ.get("JUDDER_FULL") else 50_000
 READING_ROWS = len(schema.READING_FIELDS)
 _HEADS = bytes(
     (0x18, 0x19, 0x1A, 0x1B, 0x38, 0x39, 0x3A, 0x5F, 0x7F, 0x80, 0x9F, 0xBF, 0xC1, 0xF4, 0xF5, 0xF6, 0xF9, 0xFF)
