@@ -29,6 +29,7 @@ _CAPTURE_MESSAGES = 48
 # After a start by hand: long enough for a host to connect and stop the application before the dog or sleep take over.
 _GRACE_MS = 15000
 _HEALTHY_MS = 60000
+_QUIET_MS = 8000
 _CRASH_FIRST_S = 5
 _CRASH_LIMIT_S = 300
 
@@ -323,7 +324,11 @@ class Node:
             self.state.save()
 
     def restart(self) -> None:
-        """Reset the chip; what is not delivered comes along."""
+        """Reset the chip; what is not delivered comes along. Not amid receive windows: after it they are forgotten."""
+        until_ms = self.clock.uptime_ms() + _QUIET_MS
+        while not self.link.ready() and self.clock.uptime_ms() < until_ms:
+            self.link.step(50)
+            self.tick()
         self.link.close()
         self.save(freeze=True)
         power.reset()
